@@ -1,0 +1,61 @@
+# Un solo sitio para lo que se hace a diario. Basta con Python >= 3.11, make y git: cada objetivo
+# crea su entorno (.venv) si no está, y lo pone al día cuando cambian los requisitos.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+SELLO := $(VENV)/sello
+LANZADOR := src/arrancar.py
+PYTHONS := python3.13 python3.12 python3.11 python3
+
+# Un entorno roto (carpeta movida, intérprete desinstalado) se rehace aunque su sello siga ahí.
+ROTO := $(shell $(PY) -c "" 2>/dev/null || echo rehacer)
+
+.DEFAULT_GOAL := ayuda
+.PHONY: ayuda run test lint build requisitos rehacer
+
+ayuda: ## esta lista
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+run: $(SELLO) ## arranca la suite entera; Ctrl-C la detiene
+	@exec $(PY) $(LANZADOR)
+
+test: $(SELLO) ## todas las pruebas, con su cobertura
+	$(PY) -m coverage run -m pytest
+	$(PY) -m coverage report
+
+lint: $(SELLO) ## estilo, tipos y regla de dependencias
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	PYTHONPATH=src $(PY) $(VENV)/bin/lint-imports --no-logo
+
+build: $(SELLO) ## wheel y sdist de seedwork en dist/
+	$(PY) -m build --outdir dist
+
+# Los dos archivos de requisitos salen de pyproject.toml y no se editan a mano. Tras cambiar una
+# dependencia: `make requisitos`, que conserva las versiones fijadas que aún valen; para subirlas
+# todas: `make requisitos SUBIR=--upgrade`. El del sidecar lleva sólo lo suyo, con las mismas versiones.
+SUBIR :=
+COMPILAR = UV_CUSTOM_COMPILE_COMMAND="make requisitos" $(PY) -m uv pip compile --quiet --universal \
+	--python-version 3.11 --annotation-style line $(SUBIR)
+
+requisitos: $(SELLO) ## recompila requirements.txt y sidecar-requirements.txt
+	$(COMPILAR) --group suite --group sidecar --group desarrollo pyproject.toml -o requirements.txt
+	$(COMPILAR) --group sidecar -c requirements.txt -o sidecar-requirements.txt
+
+$(SELLO): requirements.txt sidecar-requirements.txt $(ROTO)
+	@if ! $(PY) -m pip --version >/dev/null 2>&1; then \
+		for python in $(PYTHONS) ""; do \
+			[ -z "$$python" ] || ! "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+				>/dev/null 2>&1 || break; \
+		done; \
+		if [ -z "$$python" ]; then \
+			echo "Hace falta Python 3.11 o posterior con su módulo venv (en Debian o Ubuntu: apt install python3-venv)." >&2; \
+			exit 1; \
+		fi; \
+		echo "Creando el entorno en $(VENV) con $$python."; \
+		"$$python" -m venv --clear $(VENV); \
+	fi
+	@echo "Instalando los requisitos en $(VENV); la primera vez tarda unos minutos."
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r sidecar-requirements.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""El servicio principal de AeroAlpes."""

@@ -1,0 +1,206 @@
+"""Los contratos del API: lo que se acepta y lo que se responde. De aquí sale la OpenAPI."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,3})?(Z|[+-]\d{2}:\d{2})")
+
+
+def _leer(valor: Any) -> datetime:
+    if not isinstance(valor, str) or not _RFC3339.fullmatch(valor):
+        raise ValueError("una fecha se escribe como 2022-11-22T13:10:00Z")
+    return datetime.fromisoformat(valor)
+
+
+def _a_utc(fecha: datetime) -> datetime:
+    try:
+        return fecha.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("la fecha queda, en UTC, fuera de los años 1 a 9999") from error
+
+
+def _en_segundos(fecha: datetime) -> str:
+    """`%Y-%m-%dT%H:%M:%SZ`."""
+    return fecha.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _como_vino(fecha: datetime) -> str:
+    """Lo mismo, y los milisegundos sólo si los trae."""
+    return (
+        _en_segundos(fecha)
+        if not fecha.microsecond
+        else fecha.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    )
+
+
+Fecha = Annotated[
+    AwareDatetime,
+    BeforeValidator(_leer),
+    AfterValidator(_a_utc),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_RFC3339.pattern}$"}),
+]
+_FECHA = WithJsonSchema({"type": "string", "format": "date-time"})
+FechaHora = Annotated[datetime, PlainSerializer(_en_segundos, return_type=str), _FECHA]
+FechaDeLeg = Annotated[datetime, PlainSerializer(_como_vino, return_type=str), _FECHA]
+_SIN_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+Codigo = Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=_SIN_CONTROL)]
+Texto = Annotated[str, StringConstraints(max_length=200, pattern=_SIN_CONTROL)]
+
+
+class _Entrada(BaseModel):
+    """Lo que llega se lee sin adivinar tipos; lo que sobra se ignora."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class LocacionNueva(_Entrada):
+    codigo: Codigo
+    nombre: Texto
+
+
+class LegNuevo(_Entrada):
+    fecha_salida: Fecha
+    fecha_llegada: Fecha
+    destino: LocacionNueva
+    origen: LocacionNueva
+
+
+class SegmentoNuevo(_Entrada):
+    legs: list[LegNuevo]
+
+
+class OdoNuevo(_Entrada):
+    segmentos: list[SegmentoNuevo]
+
+
+class ItinerarioNuevo(_Entrada):
+    odos: list[OdoNuevo]
+
+
+class PasajeroNuevo(_Entrada):
+    tipo: Literal["ADULTO", "MENOR", "INFANTE"]
+
+
+class PagoNuevo(_Entrada):
+    medio: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_SIN_CONTROL)]
+
+
+class ReservaNueva(_Entrada):
+    """Una reserva por hacer."""
+
+    id_cliente: UUID | None = None
+    itinerarios: list[ItinerarioNuevo]
+    pasajeros: list[PasajeroNuevo] = Field(default_factory=list)
+    pago: PagoNuevo | None = None
+
+
+class Locacion(BaseModel):
+    codigo: str
+    nombre: str
+
+
+class Leg(BaseModel):
+    fecha_salida: FechaDeLeg
+    fecha_llegada: FechaDeLeg
+    destino: Locacion
+    origen: Locacion
+
+
+class Segmento(BaseModel):
+    legs: list[Leg]
+
+
+class Odo(BaseModel):
+    segmentos: list[Segmento]
+
+
+class Itinerario(BaseModel):
+    odos: list[Odo]
+
+
+class Pasajero(BaseModel):
+    tipo: str
+
+
+class Reserva(BaseModel):
+    """Una reserva hecha."""
+
+    id: UUID
+    id_cliente: UUID | None
+    estado: Literal["PENDIENTE", "PAGADA", "APROBADA", "CANCELADA"]
+    motivo: str | None
+    fecha_creacion: FechaHora
+    fecha_actualizacion: FechaHora
+    itinerarios: list[Itinerario]
+    pasajeros: list[Pasajero]
+
+
+class Pagina(BaseModel):
+    """Reservas, de la más nueva a la más vieja; con `siguiente` como `cursor` se pide la página que sigue."""
+
+    reservas: list[Reserva]
+    siguiente: str | None
+
+
+class ParametrosPagina(BaseModel):
+    limite: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str | None, Field(max_length=200)] = None
+
+
+class CabecerasPost(BaseModel):
+    """Con la misma clave, la misma petición se hace una sola vez."""
+
+    idempotency_key: Annotated[
+        str | None, Field(alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
+    ] = None
+
+
+class ReservaAceptada(BaseModel):
+    """El id que tendrá la reserva cuando el comando se ejecute."""
+
+    id: UUID
+
+
+class Salud(BaseModel):
+    status: Literal["up"] = "up"
+
+
+class Preparacion(BaseModel):
+    """Si el servicio puede trabajar, y qué le falta."""
+
+    status: Literal["up", "down"]
+    base_datos: str
+    broker: str
+    relay: str
+
+
+class ErrorDeCampo(BaseModel):
+    pointer: str
+    detail: str
+
+
+class Problema(BaseModel):
+    """Un error (RFC 9457). `regla` nombra la regla de negocio incumplida; `errors`, los campos mal formados."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    regla: str | None = None
+    errors: list[ErrorDeCampo] | None = None

@@ -1,0 +1,35 @@
+"""La raíz de composición: qué módulos forman el servicio, sobre qué corren y cómo se ponen en marcha."""
+
+from __future__ import annotations
+
+from aeroalpes.config import Configuracion
+from aeroalpes.modulos.vuelos.modulo import VUELOS
+from seedwork.infraestructura import salud
+from seedwork.infraestructura.hilo import MensajeriaEnHilo
+from seedwork.infraestructura.mensajeria import Mensajeria
+from seedwork.infraestructura.sistema import Sistema, bootstrap
+
+SERVICIO = "aeroalpes"
+MODULOS = (VUELOS,)
+
+
+def componer(configuracion: Configuracion) -> Sistema:
+    """El bus con todos los módulos, su base migrada y sus puertos resueltos."""
+    return bootstrap(MODULOS, base_datos=configuracion.base_datos, broker=configuracion.broker, servicio=SERVICIO)
+
+
+class EnMarcha:
+    """El servicio frente al broker, en un hilo de este proceso; con `consumir`, también su trabajador."""
+
+    def __init__(self, bus: Sistema, *, consumir: bool) -> None:
+        self._bus = bus
+        self._mensajeria = MensajeriaEnHilo(Mensajeria(bus=bus, consumir=consumir))
+
+    def faltas(self) -> dict[str, str | None]:
+        """Por pieza, qué le falta, o None si está bien."""
+        return salud.faltas(self._bus.motor, self._mensajeria)
+
+    def parar(self) -> None:
+        """Termina o devuelve lo que tenía entre manos y suelta la base."""
+        self._mensajeria.parar()
+        self._bus.cerrar()

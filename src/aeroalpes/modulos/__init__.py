@@ -1,0 +1,1 @@
+"""Los contextos acotados de la agencia."""

@@ -1,0 +1,1 @@
+"""Vuelos: reservar un viaje y llevar su estado."""

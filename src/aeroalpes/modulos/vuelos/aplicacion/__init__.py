@@ -1,0 +1,1 @@
+"""Los casos de uso de vuelos: un archivo cada uno."""

@@ -1,0 +1,27 @@
+"""De los datos que llegan a los objetos valor del dominio, que se validan al nacer."""
+
+from __future__ import annotations
+
+from aeroalpes.modulos.vuelos.aplicacion.dto import AeropuertoDTO, ItinerarioDTO, LegDTO
+from aeroalpes.modulos.vuelos.dominio.objetos_valor import Aeropuerto, Itinerario, Leg, Odo, Segmento
+
+
+def a_itinerarios(dtos: tuple[ItinerarioDTO, ...]) -> tuple[Itinerario, ...]:
+    """Lanza `ReglaIncumplida` por el primero que una regla prohíbe."""
+    return tuple(
+        Itinerario(
+            tuple(
+                Odo(tuple(Segmento(tuple(_a_leg(leg) for leg in segmento.legs)) for segmento in odo.segmentos))
+                for odo in dto.odos
+            )
+        )
+        for dto in dtos
+    )
+
+
+def _a_leg(dto: LegDTO) -> Leg:
+    return Leg(dto.fecha_salida, dto.fecha_llegada, _a_aeropuerto(dto.origen), _a_aeropuerto(dto.destino))
+
+
+def _a_aeropuerto(dto: AeropuertoDTO) -> Aeropuerto:
+    return Aeropuerto(dto.codigo, dto.nombre)

@@ -1,0 +1,1 @@
+"""El modelo de una reserva de vuelos."""

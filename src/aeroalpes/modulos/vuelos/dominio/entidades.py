@@ -1,0 +1,81 @@
+"""La reserva: raíz del agregado."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from aeroalpes.modulos.vuelos.dominio.eventos import (
+    ReservaAprobada,
+    ReservaCancelada,
+    ReservaCreada,
+    ReservaPagada,
+)
+from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Itinerario, TipoPasajero
+from aeroalpes.modulos.vuelos.dominio.reglas import AlMenosUnAdulto, AlMenosUnItinerario, EstadoPermite
+from seedwork.dominio.entidades import AgregacionRaiz
+from seedwork.dominio.reglas import validar
+
+
+@dataclass(eq=False, kw_only=True)
+class Reserva(AgregacionRaiz):
+    """Un viaje reservado. `medio_pago` es la ficha que dio el cliente para pagarlo, si la dio."""
+
+    id_cliente: UUID | None
+    itinerarios: tuple[Itinerario, ...]
+    pasajeros: tuple[TipoPasajero, ...]
+    medio_pago: str | None
+    estado: EstadoReserva
+    motivo: str | None
+    fecha_creacion: datetime
+    fecha_actualizacion: datetime
+
+    @classmethod
+    def crear(
+        cls,
+        *,
+        id: UUID,
+        itinerarios: tuple[Itinerario, ...],
+        fecha: datetime,
+        id_cliente: UUID | None = None,
+        pasajeros: tuple[TipoPasajero, ...] = (),
+        medio_pago: str | None = None,
+    ) -> Self:
+        validar(AlMenosUnItinerario(itinerarios), AlMenosUnAdulto(pasajeros))
+        reserva = cls(
+            id=id,
+            id_cliente=id_cliente,
+            itinerarios=itinerarios,
+            pasajeros=pasajeros,
+            medio_pago=medio_pago,
+            estado=EstadoReserva.PENDIENTE,
+            motivo=None,
+            fecha_creacion=fecha,
+            fecha_actualizacion=fecha,
+        )
+        reserva.registrar(
+            ReservaCreada(
+                id_reserva=id, id_cliente=id_cliente, estado=reserva.estado, fecha_creacion=fecha, fecha=fecha
+            )
+        )
+        return reserva
+
+    def pagar(self, fecha: datetime) -> None:
+        self._pasar_a(EstadoReserva.PAGADA, fecha)
+        self.registrar(ReservaPagada(id_reserva=self.id, id_cliente=self.id_cliente, fecha=fecha))
+
+    def aprobar(self, fecha: datetime) -> None:
+        self._pasar_a(EstadoReserva.APROBADA, fecha)
+        self.registrar(ReservaAprobada(id_reserva=self.id, id_cliente=self.id_cliente, fecha=fecha))
+
+    def cancelar(self, motivo: str, fecha: datetime) -> None:
+        self._pasar_a(EstadoReserva.CANCELADA, fecha)
+        self.motivo = motivo
+        self.registrar(ReservaCancelada(id_reserva=self.id, id_cliente=self.id_cliente, motivo=motivo, fecha=fecha))
+
+    def _pasar_a(self, estado: EstadoReserva, fecha: datetime) -> None:
+        validar(EstadoPermite(self.estado, estado))
+        self.estado = estado
+        self.fecha_actualizacion = fecha

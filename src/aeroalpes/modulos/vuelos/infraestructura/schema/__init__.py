@@ -1,0 +1,1 @@
+"""Los contratos que vuelos publica, por versión."""

@@ -1,0 +1,22 @@
+"""La tabla de reservas; la crea su migración."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Column, Integer, MetaData, String, Table, Text, Uuid
+
+metadatos = MetaData()
+
+reservas = Table(
+    "vuelos_reservas",
+    metadatos,
+    Column("id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("id_cliente", Uuid),
+    Column("estado", String(16), nullable=False),
+    Column("motivo", Text),
+    Column("medio_pago", Text),
+    Column("pasajeros", JSON, nullable=False),
+    Column("itinerarios", JSON, nullable=False),
+    Column("fecha_creacion_ms", BigInteger, nullable=False),
+    Column("fecha_actualizacion_ms", BigInteger, nullable=False),
+)

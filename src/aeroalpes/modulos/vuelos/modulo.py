@@ -1,0 +1,53 @@
+"""El índice de vuelos: quién atiende qué."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aeroalpes.modulos.vuelos.aplicacion.comandos.aprobar_reserva import AprobarReserva, aprobar_reserva
+from aeroalpes.modulos.vuelos.aplicacion.comandos.cancelar_reserva import CancelarReserva, cancelar_reserva
+from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearReserva, crear_reserva
+from aeroalpes.modulos.vuelos.aplicacion.comandos.registrar_pago import RegistrarPago, registrar_pago
+from aeroalpes.modulos.vuelos.aplicacion.comandos.solicitar_reserva import SolicitarReserva, solicitar_reserva
+from aeroalpes.modulos.vuelos.aplicacion.puertos import DespachadorComandos, VistaReservas
+from aeroalpes.modulos.vuelos.aplicacion.queries.listar_reservas import ListarReservas, listar_reservas
+from aeroalpes.modulos.vuelos.aplicacion.queries.obtener_reserva import ObtenerReserva, obtener_reserva
+from aeroalpes.modulos.vuelos.dominio.eventos import (
+    ReservaAprobada,
+    ReservaCancelada,
+    ReservaCreada,
+    ReservaPagada,
+)
+from aeroalpes.modulos.vuelos.dominio.repositorios import RepositorioReservas
+from aeroalpes.modulos.vuelos.infraestructura import migraciones
+from aeroalpes.modulos.vuelos.infraestructura.consumidores import al_recibir_comando
+from aeroalpes.modulos.vuelos.infraestructura.despachadores import DespachadorComandosReserva, publicar
+from aeroalpes.modulos.vuelos.infraestructura.repositorios import ReservasSQLAlchemy, VistaReservasSQLAlchemy
+from seedwork.aplicacion.modulo import Modulo
+from seedwork.infraestructura.migraciones import Migraciones
+
+VUELOS = Modulo(
+    nombre="vuelos",
+    paquete=__package__,
+    comandos={
+        CrearReserva: crear_reserva,
+        SolicitarReserva: solicitar_reserva,
+        RegistrarPago: registrar_pago,
+        AprobarReserva: aprobar_reserva,
+        CancelarReserva: cancelar_reserva,
+    },
+    queries={ObtenerReserva: obtener_reserva, ListarReservas: listar_reservas},
+    eventos={
+        ReservaCreada: [publicar],
+        ReservaPagada: [publicar],
+        ReservaAprobada: [publicar],
+        ReservaCancelada: [publicar],
+    },
+    puertos={
+        RepositorioReservas: ReservasSQLAlchemy,
+        VistaReservas: VistaReservasSQLAlchemy,
+        DespachadorComandos: DespachadorComandosReserva,
+    },
+    consumidores=[al_recibir_comando],
+    migraciones=[Migraciones("vuelos", Path(migraciones.__file__).parent)],
+)

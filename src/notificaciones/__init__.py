@@ -1,0 +1,1 @@
+"""Servicio de notificaciones: convierte los hechos de una reserva en correos para su cliente."""

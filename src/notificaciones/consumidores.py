@@ -1,0 +1,67 @@
+"""Lo que notificaciones oye: cada hecho de una reserva que le importa a una persona se le cuenta por correo."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1.eventos import TOPICO, EventosReserva
+from notificaciones.aviso import Aviso, TipoAviso
+from notificaciones.cartero import Cartero, CorreoRechazado
+from notificaciones.configuracion import Configuracion
+from notificaciones.correo import componer
+from seedwork.infraestructura.declaracion import message_handler
+from seedwork.infraestructura.politica import Reintentos
+
+# El servidor de correo puede faltar horas: se insiste sin límite, cada vez más despacio, y sólo espera esa reserva.
+INSISTENCIA = Reintentos(maximo=None, espera_s=1, factor=2, jitter=0.2, tope_s=60)
+
+
+@message_handler(
+    TOPICO,
+    suscripcion="sub-notificacion-eventos-reservas",
+    reintentos=INSISTENCIA,
+    permanentes=(ValueError, CorreoRechazado),
+)
+async def avisar(evento: EventosReserva, cartero: Cartero, configuracion: Configuracion) -> list[dict[str, Any]]:
+    aviso = a_aviso(evento, configuracion.destinatario)
+    if aviso is None:
+        return []
+    correo = componer(aviso, configuracion.remitente)
+    await cartero.enviar(correo)
+    return [
+        {
+            "name": "correo.enviado",
+            "key": str(aviso.id_reserva),
+            "payload": {
+                "id_reserva": str(aviso.id_reserva),
+                "destinatario": aviso.destinatario,
+                "asunto": str(correo["Subject"]),
+                "aviso": aviso.tipo,
+            },
+        }
+    ]
+
+
+def a_aviso(evento: EventosReserva, destinatario: str) -> Aviso | None:
+    """Lo que hay que contar de un evento; None si a nadie le importa. `ValueError` si el evento viene mal formado."""
+    tipo: TipoAviso
+    motivo = None
+    if evento.reserva_creada is not None:
+        tipo, id_reserva = "creada", evento.reserva_creada.id_reserva
+    elif evento.reserva_aprobada is not None:
+        tipo, id_reserva = "aprobada", evento.reserva_aprobada.id_reserva
+    elif evento.reserva_cancelada is not None:
+        tipo, id_reserva = "cancelada", evento.reserva_cancelada.id_reserva
+        motivo = evento.reserva_cancelada.motivo
+    else:
+        return None
+    return Aviso(
+        id_evento=UUID(evento.id),
+        tipo=tipo,
+        id_reserva=UUID(id_reserva),
+        destinatario=destinatario,
+        motivo=motivo,
+        fecha=datetime.fromtimestamp(evento.time / 1000, UTC),
+    )

@@ -1,0 +1,53 @@
+"""Arranque del servicio de notificaciones: `python src/notificaciones/main.py`."""
+
+import os
+import sys
+from pathlib import Path
+
+# Al correr este archivo, Python pone su carpeta al frente de la ruta, y los paquetes están en la de arriba.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import structlog  # noqa: E402  (los imports dependen de la línea anterior)
+
+from notificaciones.cartero import Cartero  # noqa: E402
+from notificaciones.configuracion import (  # noqa: E402
+    Configuracion,
+    ConfiguracionInvalida,
+    cartero_de,
+    leer_configuracion,
+)
+from notificaciones.consumidores import avisar  # noqa: E402
+from seedwork.aplicacion.firmas import ErrorDeArranque  # noqa: E402
+from seedwork.infraestructura.configuracion import broker_del_entorno  # noqa: E402
+from seedwork.infraestructura.mensajeria import Mensajeria  # noqa: E402
+from seedwork.infraestructura.observabilidad import configurar_registro  # noqa: E402
+
+
+def main() -> int:
+    configurar_registro()
+    try:
+        configuracion = leer_configuracion()
+        mensajeria = Mensajeria(
+            broker_del_entorno(),
+            servicio="notificaciones",
+            base_datos=f"sqlite:///{configuracion.datos}/notificaciones.db",
+            puertos={Cartero: cartero_de(configuracion), Configuracion: configuracion},
+        )
+        mensajeria.incluir(avisar)
+        mensajeria.run(al_estar_lista=lambda: _anunciar(configuracion.datos / "notificaciones.listo"))
+    except (ConfiguracionInvalida, ErrorDeArranque) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _anunciar(archivo: Path) -> None:
+    """Deja dicho qué proceso está ya suscrito: no tiene puerto por el que preguntárselo."""
+    temporal = archivo.with_suffix(f".{os.getpid()}")
+    temporal.write_text(str(os.getpid()), encoding="ascii")
+    temporal.replace(archivo)
+    structlog.get_logger(__name__).info("notificaciones.listo")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

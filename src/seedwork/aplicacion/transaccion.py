@@ -1,0 +1,45 @@
+"""La transacción de un mensaje: abre, deja actuar, reparte los eventos de dominio y confirma. Nadie más confirma."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, Protocol, Self
+
+from seedwork.aplicacion.compilacion import Ambito, HandlerCompilado
+from seedwork.aplicacion.uow import UnidadTrabajo
+
+Eventos = Mapping[type, Sequence[HandlerCompilado]]
+
+
+class Recursos(Protocol):
+    """Quien sabe abrir una unidad de trabajo y el ámbito de puertos que cuelga de ella."""
+
+    def abrir(self, *, solo_lectura: bool) -> AbstractContextManager[tuple[UnidadTrabajo, Ambito]]: ...
+
+
+class Transaccion:
+    """`with Transaccion(...) as t: ...; t.confirmar()`. Salir sin confirmar no deja nada."""
+
+    def __init__(self, recursos: Recursos, eventos: Eventos) -> None:
+        self._recursos = recursos
+        self._eventos = eventos
+        self._pila = ExitStack()
+
+    uow: UnidadTrabajo
+    ambito: Ambito
+
+    def __enter__(self) -> Self:
+        self.uow, self.ambito = self._pila.enter_context(self._recursos.abrir(solo_lectura=False))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._pila.__exit__(*error)
+
+    def confirmar(self) -> None:
+        """Ejecuta los handlers de los eventos registrados, y de los que éstos registren, y confirma todo junto."""
+        while eventos := self.uow.extraer_eventos():
+            for evento in eventos:
+                for handler in self._eventos.get(type(evento), ()):
+                    handler.llamar(evento, self.ambito)
+        self.uow.commit()

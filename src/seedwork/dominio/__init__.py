@@ -1,0 +1,1 @@
+"""El vocabulario de DDD, con la biblioteca estándar y nada más."""

@@ -1,0 +1,1 @@
+"""Los adaptadores: base de datos, brokers, esquemas y el motor de consumo."""

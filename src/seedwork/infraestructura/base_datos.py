@@ -1,0 +1,125 @@
+"""Motores de SQLAlchemy con las costumbres de cada base: cómo empieza una transacción y qué se espera de ella."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.orm import Session
+
+from seedwork.aplicacion.firmas import ErrorDeArranque
+from seedwork.infraestructura.brokers import sin_clave
+
+_SOLO_LECTURA = "seedwork_solo_lectura"
+_ESPERA_BLOQUEO_MS = 30_000
+# Antes de 3.51.3, dos escritores pueden corromper una base en WAL.
+_DIARIO = "WAL" if sqlite3.sqlite_version_info >= (3, 51, 3) else "TRUNCATE"
+
+
+class URLBaseDatosInvalida(ErrorDeArranque):
+    """La URL de la base de datos no se entiende o no sirve."""
+
+
+class BaseOcupada(Exception):
+    """La base no dio turno a tiempo; no quedó nada y se puede volver a intentar."""
+
+
+class TransaccionAnidada(RuntimeError):
+    """Se quiso abrir una transacción desde dentro de otra, que la haría esperar para siempre."""
+
+
+def crear_motor(url: str, **opciones: Any) -> Engine:
+    """Un `Engine` para `url`; en SQLite crea la carpeta, y cada transacción de escritura toma turno al empezar."""
+    try:
+        leida = make_url(url)
+        if leida.get_backend_name() != "sqlite":
+            return create_engine(leida, pool_pre_ping=True, **opciones)
+        if not leida.database or leida.database == ":memory:":
+            raise URLBaseDatosInvalida(
+                "SQLite en memoria no se comparte entre hilos: dé un archivo, como sqlite:///var/aeroalpes.db"
+            )
+        Path(leida.database).parent.mkdir(parents=True, exist_ok=True)
+    except (ArgumentError, ValueError) as error:
+        raise URLBaseDatosInvalida(f"La URL de la base de datos no se entiende: {sin_clave(url)!r}") from error
+    except ModuleNotFoundError as error:
+        raise URLBaseDatosInvalida(f"Para {sin_clave(url)!r} falta instalar {error.name}") from error
+    except OSError as error:
+        raise URLBaseDatosInvalida(f"No se puede crear la carpeta de {sin_clave(url)!r}: {error}") from error
+    motor = create_engine(leida, pool_size=20, max_overflow=20, **opciones)
+    event.listen(motor, "connect", _preparar_sqlite)
+    turno = _Turno()
+    event.listen(motor, "begin", turno.empezar)
+    event.listen(motor, "checkin", turno.soltar)
+    return motor
+
+
+def de_lectura(motor: Engine) -> Engine:
+    """El mismo motor, para transacciones que no pueden escribir."""
+    return motor.execution_options(**{_SOLO_LECTURA: True, "postgresql_readonly": True})
+
+
+def es_ocupada(error: Exception) -> bool:
+    """Si `error` es la base diciendo que otro la tiene tomada."""
+    return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
+
+
+def insertar_si_falta(sesion: Session, tabla: Table, fila: Mapping[str, Any], *unicas: str) -> bool:
+    """Inserta la fila, o devuelve False si ya hay una con esas columnas `unicas`, sin estropear la transacción."""
+    dialecto = postgresql if sesion.get_bind().dialect.name == "postgresql" else sqlite
+    insercion: Any = dialecto.insert(tabla).values(**fila).on_conflict_do_nothing(index_elements=unicas)
+    return sesion.execute(insercion.returning(tabla.c[unicas[0]])).first() is not None
+
+
+def _preparar_sqlite(conexion: sqlite3.Connection, _registro: Any) -> None:
+    conexion.isolation_level = None  # el BEGIN lo damos nosotros
+    conexion.execute(f"PRAGMA busy_timeout = {_ESPERA_BLOQUEO_MS}")
+    if str(conexion.execute("PRAGMA journal_mode").fetchone()[0]).upper() != _DIARIO:
+        conexion.execute(f"PRAGMA journal_mode = {_DIARIO}")
+    conexion.execute("PRAGMA synchronous = FULL")
+    conexion.execute("PRAGMA foreign_keys = ON")
+
+
+_vez_mia: ContextVar[object] = ContextVar("vez_mia", default=None)
+
+
+class _Turno:
+    """En SQLite escribe uno a la vez: dentro del proceso se espera aquí, en fila, y no sondeando el archivo."""
+
+    def __init__(self) -> None:
+        self._candado = threading.Lock()
+        self._vez: object = None
+
+    def empezar(self, conexion: Connection) -> None:
+        solo_lectura = conexion.get_execution_options().get(_SOLO_LECTURA, False)
+        if conexion.info.get("solo_lectura", False) != solo_lectura:
+            conexion.exec_driver_sql(f"PRAGMA query_only = {solo_lectura:d}")
+            conexion.info["solo_lectura"] = solo_lectura
+        if solo_lectura and _DIARIO == "WAL":
+            conexion.exec_driver_sql("BEGIN")  # en WAL se lee sin esperar a nadie
+            return
+        if not conexion.info.get("turno"):
+            if self._vez is not None and _vez_mia.get() is self._vez:
+                raise TransaccionAnidada(
+                    "Aquí ya hay una transacción en curso: un handler no ejecuta otro comando o query con el bus;"
+                    " pide un puerto o registra un evento"
+                )
+            if not self._candado.acquire(timeout=_ESPERA_BLOQUEO_MS / 1000):
+                raise BaseOcupada("La base de datos está ocupada; vuelva a intentarlo")
+            conexion.info["turno"] = True
+            self._vez = object()
+            _vez_mia.set(self._vez)
+        # Una transacción que empieza leyendo y luego escribe falla al instante pese a busy_timeout.
+        conexion.exec_driver_sql("BEGIN" if solo_lectura else "BEGIN IMMEDIATE")
+
+    def soltar(self, _conexion: Any, registro: Any) -> None:
+        if registro.info.pop("turno", False):
+            self._vez = None
+            self._candado.release()

@@ -1,0 +1,56 @@
+"""Una `Mensajeria` en un hilo con su propio event loop, para servidores síncronos como Flask."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+
+from seedwork.infraestructura.mensajeria import GRACIA_S, Mensajeria
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+
+class MensajeriaEnHilo:
+    """Arranca al crearse y para en orden con `parar`, que también se llama al salir el intérprete."""
+
+    def __init__(self, mensajeria: Mensajeria) -> None:
+        self._mensajeria = mensajeria
+        self._loop = asyncio.new_event_loop()
+        self._hilo = threading.Thread(target=self._correr, name="mensajeria", daemon=True)
+        self.error: BaseException | None = None
+        self._hilo.start()
+        # Un `atexit` corriente llega tarde: para entonces los hilos de trabajo ya no aceptan nada.
+        threading._register_atexit(self.parar)  # type: ignore[attr-defined]
+
+    def pedir(self, funcion: Callable[[], Coroutine[Any, Any, T]], plazo_s: float) -> T:
+        """Corre `funcion` en el event loop de la mensajería y espera su resultado; `TimeoutError` si tarda más."""
+        if not self._hilo.is_alive():
+            raise RuntimeError(f"La mensajería no está en marcha: {self.error or 'se paró'}")
+        futuro = asyncio.run_coroutine_threadsafe(funcion(), self._loop)
+        try:
+            return futuro.result(plazo_s)
+        except TimeoutError:
+            futuro.cancel()
+            raise
+
+    async def comprobar(self) -> None:
+        """Vuelve si el broker responde."""
+        await self._mensajeria.broker.comprobar()
+
+    def parar(self) -> None:
+        """Termina o devuelve lo tomado y espera al hilo; llamarlo dos veces no hace nada más."""
+        self._mensajeria.pedir_parada()
+        self._hilo.join(GRACIA_S + 2)
+
+    def _correr(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            try:
+                runner.run(self._mensajeria.servir())
+            except BaseException as error:  # noqa: BLE001 - un hilo no tiene a quién lanzarle: queda dicho y /readyz lo cuenta
+                self.error = error
+                _log.exception("mensajeria.murio")

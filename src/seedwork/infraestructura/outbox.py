@@ -1,0 +1,95 @@
+"""El outbox: el mensaje se escribe en la transacción del estado, y un relay lo publica después."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sqlalchemy import insert
+
+from seedwork.infraestructura.brokers import Mensaje
+from seedwork.infraestructura.codificacion import codificar
+from seedwork.infraestructura.schema.v1.mensajes import ahora_ms
+from seedwork.infraestructura.tablas import outbox
+from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
+
+CARRILES = 16
+
+
+class AvisoOutbox:
+    """Despierta, en este proceso, a quien espera filas nuevas en el outbox."""
+
+    def __init__(self) -> None:
+        self._oyentes: list[Callable[[], None]] = []
+
+    def escuchar(self, oyente: Callable[[], None]) -> None:
+        """`oyente` se llamará desde el hilo que confirme: debe ser breve y no fallar."""
+        self._oyentes.append(oyente)
+
+    def dejar(self, oyente: Callable[[], None]) -> None:
+        self._oyentes.remove(oyente)
+
+    def avisar(self) -> None:
+        for oyente in list(self._oyentes):
+            oyente()
+
+
+class Servicio(str):
+    """El nombre de este servicio, tal como firma sus mensajes (`source`)."""
+
+    __slots__ = ()
+
+
+class DespachadorOutbox:
+    """Implementa el puerto `Despachador`: deja el mensaje en el outbox de la transacción en curso."""
+
+    def __init__(self, uow: UnidadTrabajoSQLAlchemy, servicio: Servicio, aviso: AvisoOutbox) -> None:
+        self._uow = uow
+        self._servicio = servicio
+        self._aviso = aviso
+
+    def publicar(
+        self,
+        mensaje: object,
+        *,
+        topico: str,
+        clave: str | None = None,
+        id: str | None = None,
+        tipo: str | None = None,
+        fecha: datetime | None = None,
+        cabeceras: Mapping[str, str] | None = None,
+    ) -> None:
+        self.anadir(
+            codificar(
+                mensaje,
+                topico=topico,
+                servicio=self._servicio,
+                clave=clave,
+                id=id,
+                tipo=tipo,
+                fecha=fecha,
+                cabeceras=cabeceras,
+            )
+        )
+
+    def anadir(self, mensaje: Mensaje) -> None:
+        """Deja en el outbox un mensaje ya codificado."""
+        id = mensaje.cabeceras["id"]
+        self._uow.sesion.execute(
+            insert(outbox).values(
+                carril=carril_de(mensaje.clave if mensaje.clave is not None else id),
+                id=id,
+                topico=mensaje.topico,
+                clave=mensaje.clave,
+                cabeceras=dict(mensaje.cabeceras),
+                cuerpo=mensaje.cuerpo,
+                creado_ms=ahora_ms(),
+            )
+        )
+        self._uow.al_confirmar(self._aviso.avisar)
+
+
+def carril_de(clave: str) -> int:
+    """El carril de una clave: siempre el mismo, en todos los procesos."""
+    return zlib.crc32(clave.encode("utf-8", "surrogatepass")) % CARRILES

@@ -1,0 +1,226 @@
+"""El relay: publica el outbox en orden por clave, despierta al confirmar y no pierde nada si el broker cae."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, exists, or_, select, update
+from sqlalchemy.exc import DBAPIError
+
+from seedwork.infraestructura import inbox as inbox_sql
+from seedwork.infraestructura.base_datos import BaseOcupada, de_lectura
+from seedwork.infraestructura.brokers import Broker, BrokerNoDisponible, Mensaje, MensajeNoPublicable
+from seedwork.infraestructura.outbox import AvisoOutbox
+from seedwork.infraestructura.schema.v1.mensajes import ahora_ms
+from seedwork.infraestructura.tablas import outbox, outbox_carriles
+from seedwork.infraestructura.vigia import Vigia
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+LOTE = 500
+ARRIENDO_S = 6.0  # lo que tarda otro relay en tomar los carriles de uno que murió
+RETENCION_S = 24 * 3600
+_SONDEO_S = 0.01
+_RESPALDO_S = 0.5
+_ESPERA_MAXIMA_S = 5.0
+_PURGA_S = 60.0
+_PAUSA_MAXIMA_S = 0.02
+_SEGUIDO_S = 0.05
+
+
+class Relay:
+    """Publica lo pendiente de una base en un broker. Puede haber varios: cada carril lo lleva uno a la vez.
+
+    Si el broker no está, espera y sigue donde iba. Un mensaje que no se puede publicar se estaciona con su motivo y
+    retiene sólo lo de su misma clave. Al menos una vez: si el proceso muere entre publicar y marcar, se repite.
+    """
+
+    def __init__(self, motor: Engine, broker: Broker, aviso: AvisoOutbox, *, arriendo_s: float = ARRIENDO_S) -> None:
+        self._escritura, self._lectura = motor, de_lectura(motor)
+        self._broker = broker
+        self._aviso = aviso
+        self._arriendo_s = arriendo_s
+        self._yo = uuid.uuid4().hex
+        self._carriles: list[int] = []
+        self._mios_hasta = 0.0
+        self._purgar_en = 0.0
+        self._despertar = asyncio.Event()
+        self._parado = asyncio.Event()
+        self._vigia = Vigia(motor)
+
+    async def correr(self) -> None:
+        """Publica hasta que alguien llame a `parar`; no termina por ningún error."""
+        loop = asyncio.get_running_loop()
+
+        def despertar() -> None:
+            loop.call_soon_threadsafe(self._despertar.set)
+
+        self._aviso.escuchar(despertar)
+        arriendo = asyncio.create_task(self._renovar())
+        try:
+            await self._atender()
+        finally:
+            self._aviso.dejar(despertar)
+            self.parar()
+            await arriendo
+            self._vigia.cerrar()
+            await self._soltar()
+
+    def parar(self) -> None:
+        """Termina el lote en curso y deja los carriles a otro."""
+        self._parado.set()
+        self._despertar.set()
+
+    async def _atender(self) -> None:
+        fallos, pausa_s, ultima = 0, 0.0, 0.0
+        while not self._parado.is_set():
+            self._despertar.clear()
+            try:
+                publicados = await self._vuelta()
+                fallos = 0
+            except BrokerNoDisponible as error:
+                fallos += 1
+                _log.warning("relay.broker_no_disponible", error=str(error), fallos=fallos)
+            except Exception:  # noqa: BLE001 - el relay sobrevive a todo: lo pendiente sigue en la base
+                fallos += 1
+                _log.exception("relay.fallo", fallos=fallos)
+            if fallos:
+                espera_s = min(_ESPERA_MAXIMA_S, 0.1 * 2.0 ** min(fallos, 10))
+                await _ocurre(self._parado, espera_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
+            elif not publicados:
+                await self._esperar_trabajo()
+            elif publicados < LOTE:
+                # Lo que llega seguido se junta: cada vuelta cuesta dos transacciones. Lo que llega solo no espera.
+                seguido = time.monotonic() - ultima < _SEGUIDO_S
+                pausa_s = min(_PAUSA_MAXIMA_S, 2 * pausa_s + 0.001) if seguido else 0.0
+                ultima = time.monotonic()
+                await _ocurre(self._parado, pausa_s)
+
+    async def _vuelta(self) -> int:
+        """Publica un lote y dice cuántas filas atendió."""
+        if not self._carriles or time.monotonic() >= self._mios_hasta:
+            return 0
+        filas = await asyncio.to_thread(_en, self._lectura, self._pendientes)
+        if filas:
+            await self._publicar(filas)
+        if time.monotonic() >= self._purgar_en and not await asyncio.to_thread(_en, self._escritura, _purgar):
+            self._purgar_en = time.monotonic() + _PURGA_S
+        return len(filas)
+
+    async def _publicar(self, filas: Sequence[Any]) -> None:
+        try:
+            await self._broker.publicar([_a_mensaje(fila) for fila in filas])
+        except MensajeNoPublicable as error:
+            id = error.mensaje.cabeceras["id"]
+            _log.error("relay.estacionado", id=id, topico=error.mensaje.topico, motivo=str(error))
+            await asyncio.to_thread(_en, self._escritura, _estacionar, id, str(error))
+        else:
+            await asyncio.to_thread(_en, self._escritura, self._marcar, [fila.secuencia for fila in filas])
+
+    async def _esperar_trabajo(self) -> None:
+        limite = time.monotonic() + _RESPALDO_S
+        while not self._vigia.cambio() and time.monotonic() < limite:
+            if await _ocurre(self._despertar, _SONDEO_S):
+                return
+
+    async def _renovar(self) -> None:
+        """Conserva los carriles, y toma los que nadie tenga, aunque publicar tarde más que el arriendo."""
+        while not self._parado.is_set():
+            try:
+                desde = time.monotonic()
+                carriles = await asyncio.to_thread(_en, self._escritura, self._arrendar)
+                self._mios_hasta = desde + self._arriendo_s
+                if carriles != self._carriles:
+                    self._carriles = carriles
+                    self._despertar.set()
+            except Exception as error:  # noqa: BLE001 - se vuelve a intentar; si vence, otro relay los toma
+                _log.warning("relay.arriendo_sin_renovar", error=str(error))
+            await _ocurre(self._parado, self._arriendo_s / 3)
+
+    async def _soltar(self) -> None:
+        try:
+            await asyncio.to_thread(_en, self._escritura, self._devolver)
+        except (DBAPIError, BaseOcupada) as error:
+            _log.warning("relay.arriendo_sin_soltar", error=str(error))  # vencerá solo
+
+    def _arrendar(self, conexion: Connection) -> list[int]:
+        tabla = outbox_carriles
+        ahora = ahora_ms()
+        conexion.execute(
+            update(tabla)
+            .where(or_(tabla.c.dueno == self._yo, tabla.c.dueno.is_(None), tabla.c.vence_ms < ahora))
+            .values(dueno=self._yo, vence_ms=ahora + int(self._arriendo_s * 1000))
+        )
+        return list(conexion.scalars(select(tabla.c.carril).where(tabla.c.dueno == self._yo).order_by(tabla.c.carril)))
+
+    def _devolver(self, conexion: Connection) -> None:
+        tabla = outbox_carriles
+        conexion.execute(update(tabla).where(tabla.c.dueno == self._yo).values(dueno=None, vence_ms=0))
+
+    def _pendientes(self, conexion: Connection) -> Sequence[Any]:
+        publicables = select(outbox).where(_publicable(), outbox.c.carril.in_(self._carriles))
+        return conexion.execute(publicables.order_by(outbox.c.secuencia).limit(LOTE)).all()
+
+    def _marcar(self, conexion: Connection, secuencias: Sequence[int]) -> None:
+        mio = select(outbox_carriles.c.carril).where(outbox_carriles.c.dueno == self._yo)
+        conexion.execute(
+            update(outbox)
+            .where(outbox.c.secuencia.in_(secuencias), outbox.c.publicado_ms.is_(None), outbox.c.carril.in_(mio))
+            .values(publicado_ms=ahora_ms())
+        )
+
+
+def atraso_ms(conexion: Connection) -> int:
+    """Hace cuánto espera lo más viejo que se puede publicar; 0 si no hay nada. No cuenta lo estacionado ni lo que
+    esté detrás en su clave."""
+    consulta = select(outbox.c.creado_ms).where(_publicable()).order_by(outbox.c.secuencia).limit(1)
+    viejo = conexion.scalar(consulta)
+    return 0 if viejo is None else max(0, ahora_ms() - viejo)
+
+
+def _publicable() -> ColumnElement[bool]:
+    delante = outbox.alias("estacionado")
+    retenido = exists().where(
+        delante.c.publicado_ms.is_(None),
+        delante.c.motivo.is_not(None),
+        delante.c.topico == outbox.c.topico,
+        delante.c.clave == outbox.c.clave,
+        delante.c.secuencia < outbox.c.secuencia,
+    )
+    return and_(outbox.c.publicado_ms.is_(None), outbox.c.motivo.is_(None), ~retenido)
+
+
+def _estacionar(conexion: Connection, id: str, motivo: str) -> None:
+    conexion.execute(update(outbox).where(outbox.c.id == id).values(motivo=motivo))
+
+
+def _purgar(conexion: Connection) -> bool:
+    limite = ahora_ms() - RETENCION_S * 1000
+    viejas = select(outbox.c.secuencia).where(outbox.c.publicado_ms < limite).limit(LOTE)
+    borradas = conexion.execute(delete(outbox).where(outbox.c.secuencia.in_(viejas))).rowcount
+    return borradas + inbox_sql.purgar(conexion, LOTE) > 0
+
+
+def _a_mensaje(fila: Any) -> Mensaje:
+    return Mensaje(topico=fila.topico, cuerpo=fila.cuerpo, clave=fila.clave, cabeceras=fila.cabeceras)
+
+
+def _en(motor: Engine, funcion: Callable[..., T], *argumentos: Any) -> T:
+    with motor.begin() as conexion:
+        return funcion(conexion, *argumentos)
+
+
+async def _ocurre(evento: asyncio.Event, maximo_s: float) -> bool:
+    """Espera el evento, a lo más `maximo_s` segundos; dice si ocurrió."""
+    try:
+        async with asyncio.timeout(maximo_s):
+            return await evento.wait()
+    except TimeoutError:
+        return False

@@ -1,0 +1,1 @@
+"""Los contratos que se publican, por versión."""

@@ -1,0 +1,1 @@
+"""La cara de un servicio: HTTP con Flask."""

@@ -1,0 +1,107 @@
+"""Errores como problem+json (RFC 9457): una tabla dice qué estado HTTP es cada error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from flask import Flask, Response, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from seedwork.aplicacion.mensajes import HuellaDistinta
+from seedwork.dominio.excepciones import ConflictoConcurrencia, NoEncontrado, ReglaIncumplida, YaExiste
+from seedwork.infraestructura.base_datos import BaseOcupada
+from seedwork.infraestructura.codificacion import a_json
+
+TIPO = "application/problem+json"
+_log = structlog.get_logger(__name__)
+
+ESTADOS: dict[type[Exception], int] = {
+    ValidationError: 400,
+    NoEncontrado: 404,
+    YaExiste: 409,
+    ConflictoConcurrencia: 409,
+    ReglaIncumplida: 422,
+    HuellaDistinta: 422,
+    BaseOcupada: 503,
+}
+_TITULOS = {
+    400: "Petición mal formada",
+    404: "No encontrado",
+    405: "Método no permitido",
+    409: "Conflicto",
+    413: "Demasiado grande",
+    415: "Tipo de contenido no admitido",
+    422: "Regla incumplida",
+    500: "Error interno",
+    503: "No disponible",
+}
+
+
+def problema(estado: int, detalle: str, **mas: Any) -> Response:
+    """Una respuesta problem+json; `detalle` es una frase para una persona."""
+    cuerpo = {"type": "about:blank", "title": _TITULOS.get(estado, "Error"), "status": estado, "detail": detalle, **mas}
+    return Response(a_json(cuerpo), status=estado, content_type=TIPO)
+
+
+def instalar(app: Flask, estados: Mapping[type[Exception], int] | None = None) -> None:
+    """Hace que todo error de `app` salga como problem+json; `estados` añade los propios de la aplicación."""
+    for tipo, estado in {**ESTADOS, **(estados or {})}.items():
+        app.register_error_handler(tipo, _manejador(estado))
+    app.register_error_handler(HTTPException, _de_http)
+    if not app.debug:
+        app.register_error_handler(Exception, _inesperado)
+
+
+def _manejador(estado: int) -> Any:
+    def responder(error: Exception) -> Response:
+        if isinstance(error, ValidationError):
+            return problema(estado, _resumen(error), errors=_fallos(error))
+        mas = {"regla": error.regla} if isinstance(error, ReglaIncumplida) else {}
+        respuesta = problema(estado, str(error), **mas)
+        if estado == 503:
+            respuesta.headers["Retry-After"] = "1"
+        return respuesta
+
+    return responder
+
+
+def _de_http(error: HTTPException) -> Any:
+    if error.response is not None or error.code is None or error.code < 400:
+        return error
+    respuesta = problema(error.code, _DETALLES.get(error.code) or error.description or error.name)
+    for nombre, valor in error.get_headers(request.environ):
+        if nombre not in ("Content-Type", "Content-Length"):
+            respuesta.headers[nombre] = valor
+    return respuesta
+
+
+def _inesperado(error: Exception) -> Response:
+    _log.exception("http.error", metodo=request.method, ruta=request.path, exc_info=error)
+    return problema(500, "Algo falló de nuestro lado; quedó registrado")
+
+
+_DETALLES = {
+    404: "No hay nada en esa dirección",
+    405: "Esa dirección no admite ese método",
+    413: "El cuerpo es más grande de lo que se admite",
+}
+
+
+def _resumen(error: ValidationError) -> str:
+    primero = error.errors(include_url=False, include_context=False)[0]
+    donde = "/".join(str(parte) for parte in primero["loc"])
+    return f"{donde}: {primero['msg']}" if donde else str(primero["msg"])
+
+
+def _fallos(error: ValidationError) -> list[dict[str, str]]:
+    return [
+        {"pointer": "#/" + "/".join(_escapar(parte) for parte in fallo["loc"]), "detail": fallo["msg"]}
+        for fallo in error.errors(include_url=False, include_context=False, include_input=False)[:20]
+    ]
+
+
+def _escapar(parte: Any) -> str:
+    return str(parte).replace("~", "~0").replace("/", "~1")

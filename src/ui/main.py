@@ -1,0 +1,29 @@
+"""Arranque del proceso ui: `python src/ui/main.py`."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+# Al correr este archivo, Python pone su carpeta al frente de la ruta, y los paquetes (ui, seedwork) están en la de
+# arriba. Se reemplaza, y no se añade, para que un módulo de aquí no tape a otro del mismo nombre de una biblioteca.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from pydantic import ValidationError  # noqa: E402  (los imports dependen de la línea anterior)
+
+from ui.configuracion import Configuracion  # noqa: E402
+from ui.fuente import eventos  # noqa: E402
+from ui.proceso import correr  # noqa: E402
+
+
+def main() -> int:
+    try:
+        configuracion = Configuracion()
+    except ValidationError as error:
+        quejas = "; ".join(f"{str(queja['loc'][0]).upper()}: {queja['msg']}" for queja in error.errors())
+        sys.stderr.write(f"La configuración no sirve: {quejas}\n")
+        return 1
+    return correr(partial(eventos, configuracion), configuracion)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
