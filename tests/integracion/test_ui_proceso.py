@@ -36,7 +36,9 @@ async def eventos(configuracion):
 
 def _copiar(destino: Path, fuente: str) -> Path:
     """Las fuentes en otra carpeta, como quien acaba de clonar, con la fuente de la prueba."""
-    shutil.copytree(RAIZ / "src" / "ui", destino / "src" / "ui", ignore=shutil.ignore_patterns("__pycache__"))
+    for paquete in ("ui", "seedwork"):
+        origen, copia = RAIZ / "src" / paquete, destino / "src" / paquete
+        shutil.copytree(origen, copia, ignore=shutil.ignore_patterns("__pycache__"))
     (destino / "src" / "ui" / "fuente.py").write_text(fuente)
     return destino
 

@@ -44,7 +44,7 @@ PROHIBIDOS = [
     ("api", "aeroalpes/api", f"import {VECINO}.infraestructura"),
     ("api", "aeroalpes/api", f"import {VECINO}.modulo"),
     ("api", "aeroalpes/api", "import seedwork.infraestructura"),
-    ("config", "aeroalpes/config", "import seedwork.infraestructura"),
+    ("config", "aeroalpes/config", "import aeroalpes.modulos.vuelos.dominio.entidades"),
     ("cableado", "aeroalpes", "import aeroalpes.composicion"),
     ("cableado", "aeroalpes", f"import {VECINO}.modulo"),
     ("cableado", f"{INTRUSO}", "import aeroalpes.modulos.intruso.infraestructura"),
