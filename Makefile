@@ -11,10 +11,10 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 ROTO := $(shell $(PY) -c "" 2>/dev/null || echo rehacer)
 
 .DEFAULT_GOAL := ayuda
-.PHONY: ayuda run test lint build requisitos rehacer
+.PHONY: ayuda run test test-todo servidores servidores-parar lint build requisitos rehacer
 
 ayuda: ## esta lista
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 run: $(SELLO) ## arranca la suite entera; Ctrl-C la detiene
 	@exec $(PY) $(LANZADOR)
@@ -22,6 +22,21 @@ run: $(SELLO) ## arranca la suite entera; Ctrl-C la detiene
 test: $(SELLO) ## todas las pruebas, con su cobertura
 	$(PY) -m coverage run -m pytest
 	$(PY) -m coverage report
+
+# Los servidores de verdad se arrancan sin entorno: les basta un Python cualquiera.
+SERVIDORES = @python=$$(for python in $(PY) $(PYTHONS); do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; \
+	done); exec "$${python:-python3}" -m tests.servidores
+
+servidores: ## instala y arranca PostgreSQL, Redis, RabbitMQ, Kafka y Pulsar, y escribe sus URLs
+	$(SERVIDORES) arrancar
+
+servidores-parar: ## los para; sus datos quedan en var/servidores
+	$(SERVIDORES) parar
+
+# Con CI puesto, una prueba a la que le falta su servidor falla en vez de saltarse.
+test-todo: servidores $(SELLO) ## todas las pruebas, también las que piden servidores de verdad
+	@set -a && . "$${SERVIDORES_DATOS:-$(CURDIR)/var/servidores}/urls.env" && CI=true && $(MAKE) --no-print-directory test
 
 lint: $(SELLO) ## estilo, tipos y regla de dependencias
 	$(PY) -m ruff check .

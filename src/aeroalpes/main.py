@@ -11,6 +11,7 @@ import structlog  # noqa: E402
 from aeroalpes.composicion import componer  # noqa: E402
 from aeroalpes.config import leer_configuracion  # noqa: E402
 from seedwork.aplicacion.firmas import ErrorDeArranque  # noqa: E402
+from seedwork.infraestructura.brokers import ErrorBroker  # noqa: E402
 from seedwork.infraestructura.mensajeria import Mensajeria  # noqa: E402
 from seedwork.infraestructura.observabilidad import configurar_registro  # noqa: E402
 
@@ -25,6 +26,9 @@ def main() -> int:
     try:
         registro = structlog.get_logger("aeroalpes.trabajador")
         Mensajeria(bus=bus).run(al_estar_lista=lambda: registro.info("trabajador.listo"))
+    except ErrorBroker as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     finally:
         bus.cerrar()
     return 0

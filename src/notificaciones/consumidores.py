@@ -22,7 +22,8 @@ INSISTENCIA = Reintentos(maximo=None, espera_s=1, factor=2, jitter=0.2, tope_s=6
     TOPICO,
     suscripcion="sub-notificacion-eventos-reservas",
     reintentos=INSISTENCIA,
-    permanentes=(ValueError, CorreoRechazado),
+    # Un id o una fecha que no lo son no mejoran con el tiempo.
+    permanentes=(ValueError, OverflowError, CorreoRechazado),
 )
 async def avisar(evento: EventosReserva, cartero: Cartero, configuracion: Configuracion) -> list[dict[str, Any]]:
     aviso = a_aviso(evento, configuracion.destinatario)

@@ -18,6 +18,7 @@ from notificaciones.configuracion import (  # noqa: E402
 )
 from notificaciones.consumidores import avisar  # noqa: E402
 from seedwork.aplicacion.firmas import ErrorDeArranque  # noqa: E402
+from seedwork.infraestructura.brokers import ErrorBroker  # noqa: E402
 from seedwork.infraestructura.configuracion import broker_del_entorno  # noqa: E402
 from seedwork.infraestructura.mensajeria import Mensajeria  # noqa: E402
 from seedwork.infraestructura.observabilidad import configurar_registro  # noqa: E402
@@ -35,7 +36,7 @@ def main() -> int:
         )
         mensajeria.incluir(avisar)
         mensajeria.run(al_estar_lista=lambda: _anunciar(configuracion.datos / "notificaciones.listo"))
-    except (ConfiguracionInvalida, ErrorDeArranque) as error:
+    except (ConfiguracionInvalida, ErrorDeArranque, ErrorBroker) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -10,17 +10,25 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from pydantic import ValidationError  # noqa: E402  (los imports dependen de la línea anterior)
 
+from seedwork.aplicacion.firmas import ErrorDeArranque  # noqa: E402
+from seedwork.infraestructura.brokers import conectar  # noqa: E402
+from seedwork.infraestructura.observabilidad import configurar_registro  # noqa: E402
 from ui.configuracion import Configuracion  # noqa: E402
 from ui.fuente import eventos  # noqa: E402
 from ui.proceso import correr  # noqa: E402
 
 
 def main() -> int:
+    configurar_registro()
     try:
         configuracion = Configuracion()
+        conectar(configuracion.broker)  # no abre nada: sólo dice ahora, y no en /readyz, que la URL no sirve
     except ValidationError as error:
         quejas = "; ".join(f"{str(queja['loc'][0]).upper()}: {queja['msg']}" for queja in error.errors())
         sys.stderr.write(f"La configuración no sirve: {quejas}\n")
+        return 1
+    except ErrorDeArranque as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     return correr(partial(eventos, configuracion), configuracion)
 

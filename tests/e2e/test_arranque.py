@@ -13,18 +13,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.e2e.terminal import SHELL, existe
+from tests.procesos import PLAZO_S, RAIZ, hasta, puerto_libre
 
 from arranque.suite import Suite
 from arranque.supervisor import ULTIMAS_LINEAS_S
 
-RAIZ = Path(__file__).parents[2]
-PLAZO_S = 20.0
 PARADA_S = 10.0
 ANUNCIO = "todo en marcha"
 
@@ -84,32 +82,6 @@ def tabla(entorno):
 sys.exit(lanzar(tabla, parada=parada, carpeta=carpeta))
 """
 
-TERMINAL = """
-import fcntl, os, signal, subprocess, sys, termios
-os.setsid()
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-hijo = subprocess.Popen(sys.argv[2:], process_group=0)
-signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-os.tcsetpgrp(0, hijo.pid)
-with open(sys.argv[1], "w") as archivo:
-    archivo.write(str(hijo.pid))
-codigo = hijo.wait()
-sys.exit(codigo if codigo >= 0 else 128 - codigo)
-"""
-
-
-def espera(condicion: Callable[[], Any], que: str, plazo_s: float = PLAZO_S) -> None:
-    limite = time.monotonic() + plazo_s
-    while not condicion():
-        assert time.monotonic() < limite, f"pasaron {plazo_s} s sin que {que}"
-        time.sleep(0.02)
-
-
-def puerto_libre() -> int:
-    with socket.socket() as prueba:
-        prueba.bind(("127.0.0.1", 0))
-        return int(prueba.getsockname()[1])
-
 
 class Banco:
     """Una carpeta con el lanzador y los servicios de mentira, y lo que corre en ella."""
@@ -148,7 +120,7 @@ class Banco:
         variables = [f"PY={sys.executable}", f"SELLO={sello}", "ROTO=", f"LANZADOR={self.carpeta / 'lanzador.py'}"]
         maestro, esclavo = pty.openpty()
         self.proceso = subprocess.Popen(
-            [sys.executable, "-c", TERMINAL, str(self.carpeta / "make.pid"), "make", "run", *variables],
+            [sys.executable, "-c", SHELL, str(self.carpeta / "make.pid"), "make", "run", *variables],
             cwd=RAIZ,
             env=self.entorno(servicios, **otras),
             stdin=esclavo,
@@ -177,11 +149,11 @@ class Banco:
         return archivo.read_text(encoding="utf-8") if archivo.exists() else ""
 
     def espera_texto(self, texto: str) -> None:
-        espera(lambda: texto in self.salida, f"se leyera {texto!r}")
+        hasta(lambda: texto in self.salida, f"se leyera {texto!r}")
 
     def codigo(self, plazo_s: float = PLAZO_S) -> int:
         """El código de salida, que debe llegar en `plazo_s`. Un terminal al que nadie lee frenaría a quien escribe."""
-        espera(lambda: (self.salida, self.proceso.poll())[1] is not None, "acabara el lanzador", plazo_s)
+        hasta(lambda: (self.salida, self.proceso.poll())[1] is not None, "acabara el lanzador", plazo_s)
         return self.proceso.returncode
 
     def vivos(self) -> list[str]:
@@ -208,14 +180,6 @@ def _libre(archivo: Path) -> bool:
         except BlockingIOError:
             return False
         return True
-
-
-def existe(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.fixture
@@ -304,7 +268,7 @@ def test_los_plazos_de_parada_suman_menos_de_lo_prometido() -> None:
 def test_si_un_proceso_muere_solo_se_dice_cual_y_se_para_el_resto(banco: Banco) -> None:
     banco.arranca({"uno": "normal", "dos": "con_nieto"})
     banco.espera_texto(ANUNCIO)
-    espera(lambda: "dos_nieto" in banco.vivos(), "naciera el nieto")
+    hasta(lambda: "dos_nieto" in banco.vivos(), "naciera el nieto")
     with socket.create_connection(("127.0.0.1", banco.puertos["dos"])) as conexion:
         conexion.sendall(b"GET /muere HTTP/1.0\r\n\r\n")
     assert banco.codigo(PARADA_S) == 1
@@ -399,7 +363,7 @@ def test_si_ya_nadie_lee_la_salida_se_para_todo(banco: Banco) -> None:
             start_new_session=True,
         )
     os.close(escritura)
-    espera(lambda: b"blabl" in os.read(lectura, 65536), "hablara el servicio")
+    hasta(lambda: b"blabl" in os.read(lectura, 65536), "hablara el servicio")
     os.close(lectura)
     assert banco.codigo(PARADA_S) == 1
     assert sin_huerfanos(banco, 1)
@@ -441,7 +405,7 @@ def test_cerrar_el_terminal_para_a_todos(banco: Banco) -> None:
     banco.arranca_con_make({"uno": "normal", "dos": "normal"})
     banco.espera_texto(ANUNCIO)
     banco.cierra_terminal()
-    espera(lambda: sin_huerfanos(banco, 2), "pararan los servicios", PARADA_S)
+    hasta(lambda: sin_huerfanos(banco, 2), "pararan los servicios", PARADA_S)
 
 
 def test_make_run_con_un_fallo_sale_distinto_de_0(banco: Banco) -> None:

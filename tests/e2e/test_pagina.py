@@ -231,11 +231,12 @@ def test_al_reiniciarse_el_servidor_la_pagina_vuelve_sola_y_no_pierde_ni_repite_
     id_reserva = str(suite.api.reservas[0]["id"])
     suite.parar()
     esperar(navegador, '#estado-conexion[data-estado="reconectando"]')
-    suite.fuente.emitir(evento("ReservaPagada", id_reserva))
+    suite.fuente.emitir(evento("ReservaPagada", id_reserva, estado="PAGADA", fecha_actualizacion=1_700_000_000_000))
     otra = suite.api.crear(_vuelo("UIO", "LIM"))
     suite.arrancar()
     esperar(navegador, CONECTADO, plazo_s=20)
     esperar(navegador, '#recorrido [data-evento="ReservaPagada"]')
+    assert uno(navegador, '[data-evento="ReservaPagada"] .explicacion').text.startswith("Pasa a PAGADA · llegó aquí en")
     suite.fuente.emitir(evento("ReservaAprobada", id_reserva))
     esperar(navegador, '#recorrido [data-evento="ReservaAprobada"]')
     assert [p.get_attribute("data-evento") for p in todos(navegador, "#recorrido [data-evento]")] == [

@@ -121,6 +121,17 @@ async def test_un_puerto_en_uso_es_una_frase_que_lo_nombra(tmp_path: Path) -> No
     assert errores.decode().strip() == f"El puerto {puerto} ya está en uso: libérelo o elija otro con UI_PUERTO."
 
 
+async def test_un_broker_desconocido_es_una_frase_que_lo_nombra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_URL", "nats://127.0.0.1:4222")
+    proceso = await _arrancar(_copiar(tmp_path, FUENTE), 0)
+    _, errores = await asyncio.wait_for(proceso.communicate(), 15)
+    assert proceso.returncode == 1
+    assert errores.decode().startswith("No hay broker para 'nats://127.0.0.1:4222'")
+    assert errores.count(b"\n") == 1
+
+
 async def test_una_configuracion_que_no_sirve_es_una_frase_que_nombra_la_variable(tmp_path: Path) -> None:
     proceso = await _arrancar(_copiar(tmp_path, FUENTE), "abc")
     _, errores = await asyncio.wait_for(proceso.communicate(), 15)

@@ -23,6 +23,7 @@ def create_app(configuracion: Mapping[str, object] | None = None) -> Flask:
 
     Un error de configuración se dice en una frase y sale con código 1 si se arranca desde `flask`; si no, se lanza.
     """
+    servidor.escribir_registro()
     try:
         ajustes = leer_configuracion(configuracion)
         bus = componer(ajustes)
@@ -31,7 +32,7 @@ def create_app(configuracion: Mapping[str, object] | None = None) -> Flask:
             raise
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from error
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     app.config.update(configuracion or {})
     app.config["MAX_CONTENT_LENGTH"] = CUERPO_MAXIMO
     app.extensions["bus"] = bus
@@ -40,7 +41,7 @@ def create_app(configuracion: Mapping[str, object] | None = None) -> Flask:
     app.register_blueprint(salud.rutas)
     spec.instalar(app)
     if servidor.es_flask_run():
-        servidor.salir_con_sigterm()
+        servidor.preparar_senales()
     if servidor.atiende_peticiones():
         app.extensions["en_marcha"] = EnMarcha(bus, consumir=ajustes.trabajador == "dentro")
     return app

@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    RootModel,
     StringConstraints,
     WithJsonSchema,
 )
@@ -188,6 +189,10 @@ class Preparacion(BaseModel):
     base_datos: str
     broker: str
     relay: str
+
+
+class Descripcion(RootModel[dict[str, Any]]):
+    """Este mismo API, en OpenAPI 3.1."""
 
 
 class ErrorDeCampo(BaseModel):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
+from spectree import Response as Respuestas
 from spectree import SpecTree
 
-from aeroalpes.api.contratos import Problema
+from aeroalpes.api.contratos import Descripcion, Problema
 from seedwork.presentacion.problemas import TIPO
 
 SPEC = SpecTree(
@@ -32,6 +33,7 @@ def instalar(app: Flask) -> None:
 
 
 @rutas.get("/spec")
+@SPEC.validate(resp=Respuestas(HTTP_200=Descripcion), skip_validation=True, tags=["contrato"], operation_id="spec")
 def spec() -> Response:
     """La descripción del API."""
     if current_app.extensions["spec"] is None:

@@ -32,7 +32,8 @@ def leer_configuracion(argumentos: Mapping[str, object] | None = None) -> Config
         leida = Configuracion.model_validate(leer_entorno(argumentos))
     except ValidationError as error:
         fallo = error.errors()[0]
-        raise ConfiguracionInvalida(f"{fallo['loc'][0]}={fallo['input']!r} no vale: {fallo['msg']}") from error
+        opciones = fallo["ctx"]["expected"].replace(" or ", " o ")
+        raise ConfiguracionInvalida(f"{fallo['loc'][0]}={fallo['input']!r} no vale: debe ser {opciones}") from error
     return leida.model_copy(
         update={
             "base_datos": leida.base_datos or f"sqlite:///{leida.datos}/aeroalpes.db",

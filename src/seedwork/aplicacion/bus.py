@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 import random
 import time
@@ -15,6 +14,7 @@ from typing import Any, TypeVar, cast, overload
 from seedwork.aplicacion.comandos import Comando
 from seedwork.aplicacion.compilacion import Ambito, HandlerCompilado, Puertos, compilar
 from seedwork.aplicacion.firmas import ErrorDeArranque, FirmaInvalida, nombre_de
+from seedwork.aplicacion.hilos import correr_en
 from seedwork.aplicacion.mensajes import Entrada, Inbox
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.aplicacion.queries import Query
@@ -140,11 +140,11 @@ class Bus:
 
     async def en_hilo(self, funcion: Callable[..., R], *argumentos: Any) -> R:
         """Corre algo que bloquea en los hilos del bus, con el contexto de quien llama."""
-        return await _correr(self._hilos, funcion, *argumentos)
+        return await correr_en(self._hilos, funcion, *argumentos)
 
     async def al_cerrar(self, funcion: Callable[..., R], *argumentos: Any) -> R:
         """Como `en_hilo`, para terminar una transacción abierta: nunca detrás de quien espera a que termine."""
-        return await _correr(self._hilos_de_cierre, funcion, *argumentos)
+        return await correr_en(self._hilos_de_cierre, funcion, *argumentos)
 
     def cerrar(self) -> None:
         """Espera lo que esté corriendo en los hilos del bus."""
@@ -162,11 +162,6 @@ class Bus:
             return self._ejecutor(handler)
 
         return lambda query: self.leer(lambda ambito: _completar(handler.llamar(query, ambito)))
-
-
-async def _correr(hilos: ThreadPoolExecutor, funcion: Callable[..., R], *argumentos: Any) -> R:
-    contexto = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(hilos, contexto.run, funcion, *argumentos)
 
 
 def _completar(valor: Any) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
@@ -87,6 +89,29 @@ def _preparar_sqlite(conexion: sqlite3.Connection, _registro: Any) -> None:
     conexion.execute("PRAGMA foreign_keys = ON")
 
 
+def _empezar_a_escribir(db: Any) -> None:
+    """Toma el archivo; `BaseOcupada` si otros procesos no lo sueltan a tiempo.
+
+    Una transacción que empieza leyendo y luego escribe falla al instante pese a busy_timeout, y por eso es IMMEDIATE.
+    Se insiste aquí y no con busy_timeout, que duerme hasta 100 ms: quien escribe sin pausa no dejaría entrar a nadie.
+    """
+    limite = time.monotonic() + _ESPERA_BLOQUEO_MS / 1000
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                if time.monotonic() >= limite:
+                    raise BaseOcupada("La base de datos está ocupada; vuelva a intentarlo") from error
+            time.sleep(random.uniform(0.0005, 0.003))  # noqa: S311 - separa a los que compiten
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {_ESPERA_BLOQUEO_MS}")
+
+
 _vez_mia: ContextVar[object] = ContextVar("vez_mia", default=None)
 
 
@@ -116,8 +141,10 @@ class _Turno:
             conexion.info["turno"] = True
             self._vez = object()
             _vez_mia.set(self._vez)
-        # Una transacción que empieza leyendo y luego escribe falla al instante pese a busy_timeout.
-        conexion.exec_driver_sql("BEGIN" if solo_lectura else "BEGIN IMMEDIATE")
+        if solo_lectura:
+            conexion.exec_driver_sql("BEGIN")
+        else:
+            _empezar_a_escribir(conexion.connection.driver_connection)
 
     def soltar(self, _conexion: Any, registro: Any) -> None:
         if registro.info.pop("turno", False):

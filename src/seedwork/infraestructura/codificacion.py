@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
+from seedwork.aplicacion.firmas import ErrorDeArranque, nombre_de
 from seedwork.dominio.eventos import ahora, nuevo_id
-from seedwork.infraestructura.brokers import Mensaje
+from seedwork.infraestructura.brokers import TOPICO_MAXIMO, Mensaje
 from seedwork.infraestructura.esquemas import EsquemaDesconocido, esquema_de
 from seedwork.infraestructura.schema.v1.mensajes import MensajeIntegracion
 
@@ -98,6 +99,8 @@ def decodificar(mensaje: Mensaje, tipo: Any) -> Any:
         return mensaje
     try:
         if es_avro(mensaje, tipo):
+            if not _tiene_sobre(tipo):
+                raise ValueError("viene en Avro y ese tipo se lee de JSON")
             huella = mensaje.cabeceras.get("dataschema", "").rpartition(":")[2] or None
             return esquema_de(tipo).decodificar(mensaje.cuerpo, huella)
         return _leer_json(mensaje, tipo)
@@ -109,22 +112,34 @@ def es_avro(mensaje: Mensaje, tipo: Any) -> bool:
     """Si hay que leerlo como Avro; sin cabecera, un registro con sobre no puede empezar por `{` y un JSON sí."""
     formato = mensaje.cabeceras.get("datacontenttype")
     if formato is not None:
-        return formato == AVRO
-    return is_dataclass(tipo) and isinstance(tipo, type) and issubclass(tipo, MensajeIntegracion) and (
-        mensaje.cuerpo[:1] != b"{"
-    )  # fmt: skip
+        return formato.partition(";")[0].strip().lower() == AVRO
+    return _tiene_sobre(tipo) and mensaje.cuerpo[:1] != b"{"
+
+
+def exigir_legible(tipo: Any) -> None:
+    """Lanza `ErrorDeArranque` si de ese tipo no se sabría leer ningún mensaje."""
+    if tipo is Mensaje:
+        return
+    if _tiene_sobre(tipo):
+        esquema_de(tipo)
+    try:
+        _adaptador(tipo)
+    except (PydanticUserError, TypeError) as error:
+        raise ErrorDeArranque(f"{nombre_de(tipo)} no se puede leer de un mensaje: {error}") from error
 
 
 def nombre_de_evento(mensaje: Mensaje) -> str:
     """El nombre con que se anunció: el `type` de CloudEvents o, si es ajeno y no lo trae, el del sobre o el tópico."""
-    declarado = mensaje.cabeceras.get("type")
+    declarado: Any = mensaje.cabeceras.get("type")
     if declarado is None and mensaje.cuerpo[:1] == b"{":
         try:
             datos = json.loads(mensaje.cuerpo)
         except (ValueError, RecursionError):
             return mensaje.topico
         declarado = datos.get("name") if _es_sobre(datos) else None
-    return declarado or mensaje.topico
+    # Un nombre desmesurado no es de nadie, y compararlo con los patrones costaría.
+    valido = isinstance(declarado, str) and 0 < len(declarado) <= TOPICO_MAXIMO
+    return declarado if valido else mensaje.topico
 
 
 def rfc3339(fecha: datetime) -> str:
@@ -154,6 +169,10 @@ def _leer_json(mensaje: Mensaje, tipo: Any) -> Any:
         )
     # De vuelta por JSON: un UUID o una fecha llegaron como texto, y así se validan aunque el modelo sea estricto.
     return _adaptador(tipo).validate_json(json.dumps(datos))
+
+
+def _tiene_sobre(tipo: Any) -> bool:
+    return isinstance(tipo, type) and is_dataclass(tipo) and issubclass(tipo, MensajeIntegracion)
 
 
 def _es_sobre(datos: Any) -> bool:

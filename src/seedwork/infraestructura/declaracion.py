@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from types import FunctionType
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -59,7 +60,7 @@ class Consumidor:
     def __post_init__(self) -> None:
         if not self.topicos:
             raise ErrorDeArranque(f"El consumidor {self.nombre} no dice de qué tópicos")
-        compilar_patrones(self.topicos)
+        _exigir_patrones(self.topicos, self.nombre)
         if self.orden not in ("estricto", "relajado"):
             raise ErrorDeArranque(f"El orden de {self.nombre} es 'estricto' o 'relajado', no {self.orden!r}")
         if not 1 <= self.concurrencia <= self.prefetch:
@@ -84,16 +85,18 @@ def on_event(
     planos = _aplanar(nombres)
 
     def declarar(funcion: Callable[..., Any]) -> Any:
-        compilar_patrones(planos)
+        _exigir_patrones(planos, nombre_de(funcion))
         if _es_metodo(funcion):
             if use_case_name or topic or reintentos or opciones:
                 raise FirmaInvalida(f"{nombre_de(funcion)} es un método: su tópico y su política van en `consumer`")
             return Ruta(funcion=funcion, firma=_firma_metodo(funcion), nombres=planos)
-        return Consumidor(
+        return _consumidor(
+            funcion,
             nombre=use_case_name or funcion.__name__,
             topicos=_aplanar((topic,)) if topic is not None else planos,
             rutas=(Ruta(funcion=funcion, firma=_firma_mensaje(funcion), nombres=planos),),
-            **_con(reintentos, opciones),
+            reintentos=reintentos,
+            **opciones,
         )
 
     if not planos:
@@ -124,20 +127,20 @@ def message_handler(
         )
 
     def declarar(funcion: Callable[..., Any]) -> Consumidor:
-        if schema is not None:
-            funcion.__annotations__[next(iter(inspect.signature(funcion).parameters), "")] = schema
-        return Consumidor(
+        return _consumidor(
+            funcion,
             nombre=use_case_name or funcion.__name__,
             topicos=_aplanar((topic,)),
-            rutas=(Ruta(funcion=funcion, firma=_firma_mensaje(funcion)),),
-            **_con(reintentos, opciones),
+            rutas=(Ruta(funcion=funcion, firma=_firma_mensaje(funcion, schema)),),
+            reintentos=reintentos,
+            **opciones,
         )
 
     return declarar
 
 
 def consumer(
-    group_id: str, *, topics: Sequence[str], reintentos: Reintentos | None = None, **opciones: Any
+    group_id: str, *, topics: str | Sequence[str], reintentos: Reintentos | None = None, **opciones: Any
 ) -> Callable[[type], Consumidor]:
     """Declara una clase cuyos métodos `on_event` atienden eventos de esos tópicos, con sus puertos en el constructor.
 
@@ -145,16 +148,21 @@ def consumer(
     """
 
     def declarar(clase: type) -> Consumidor:
-        rutas = tuple(valor for valor in vars(clase).values() if isinstance(valor, Ruta))
+        if not inspect.isclass(clase):
+            raise FirmaInvalida(f"`consumer` declara una clase, y {nombre_de(clase)} no lo es: use `on_event`")
+        miembros = {nombre: valor for base in reversed(clase.__mro__) for nombre, valor in vars(base).items()}
+        rutas = tuple(valor for valor in miembros.values() if isinstance(valor, Ruta))
         if not rutas:
             raise FirmaInvalida(f"{nombre_de(clase)} no tiene ningún método con `on_event`")
-        return Consumidor(
+        return _consumidor(
+            clase,
             nombre=group_id,
             suscripcion=group_id,
-            topicos=_aplanar(tuple(topics)),
+            topicos=_aplanar((topics,)),
             rutas=rutas,
             clase=clase,
-            **_con(reintentos, opciones),
+            reintentos=reintentos,
+            **opciones,
         )
 
     return declarar
@@ -165,8 +173,17 @@ def con_suscripcion(consumidor: Consumidor, servicio: str) -> Consumidor:
     return consumidor if consumidor.suscripcion else replace(consumidor, suscripcion=f"{servicio}.{consumidor.nombre}")
 
 
-def _con(reintentos: Reintentos | None, opciones: dict[str, Any]) -> dict[str, Any]:
-    return opciones if reintentos is None else {**opciones, "reintentos": reintentos}
+def _consumidor(quien: Any, *, reintentos: Reintentos | None, **opciones: Any) -> Consumidor:
+    if desconocidas := opciones.keys() - {campo.name for campo in fields(Consumidor)}:
+        raise ErrorDeArranque(f"{nombre_de(quien)} se declara con opciones que no existen: {', '.join(desconocidas)}")
+    return Consumidor(**opciones) if reintentos is None else Consumidor(reintentos=reintentos, **opciones)
+
+
+def _exigir_patrones(patrones: Sequence[str], quien: str) -> None:
+    try:
+        compilar_patrones(patrones)
+    except ErrorDeArranque as error:
+        raise ErrorDeArranque(f"{quien}: {error}") from error
 
 
 def _aplanar(nombres: Sequence[str | Sequence[str]]) -> tuple[str, ...]:
@@ -184,11 +201,21 @@ def _firma_metodo(funcion: Callable[..., Any]) -> Firma:
     return _comprobar(funcion, firma_de(funcion.__get__(object()), nombre_de(funcion)))
 
 
-def _firma_mensaje(funcion: Callable[..., Any]) -> Firma:
-    return _comprobar(funcion, firma_de(funcion))
+def _firma_mensaje(funcion: Callable[..., Any], tipo: type | None = None) -> Firma:
+    if tipo is None or not inspect.isfunction(funcion):
+        return _comprobar(funcion, firma_de(funcion))
+    primero = next(iter(inspect.signature(funcion).parameters), "")
+    anotada = FunctionType(
+        funcion.__code__, funcion.__globals__, funcion.__name__, funcion.__defaults__, funcion.__closure__
+    )
+    anotada.__annotations__ = {**funcion.__annotations__, primero: tipo}
+    anotada.__kwdefaults__ = funcion.__kwdefaults__
+    return _comprobar(funcion, firma_de(anotada, nombre_de(funcion)))
 
 
 def _comprobar(funcion: Callable[..., Any], firma: Firma) -> Firma:
+    if inspect.isgeneratorfunction(funcion) or inspect.isasyncgenfunction(funcion):
+        raise FirmaInvalida(f"{nombre_de(funcion)} usa `yield`: un handler devuelve lo que publica, en una lista")
     tipo = firma.mensaje
     if tipo is Mensaje or tipo is dict or getattr(tipo, "__origin__", None) is dict or is_dataclass(tipo):
         return firma

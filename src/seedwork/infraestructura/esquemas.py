@@ -18,7 +18,7 @@ from typing import Any
 
 import fastavro
 from dataclasses_avroschema import AvroModel
-from fastavro.schema import SchemaParseException, to_parsing_canonical_form
+from fastavro.schema import SchemaParseException, UnknownType, to_parsing_canonical_form
 from pydantic import TypeAdapter
 
 from seedwork.aplicacion.firmas import ErrorDeArranque, nombre_de
@@ -118,7 +118,7 @@ def _publicados(tipo: type, avro: dict[str, Any]) -> list[dict[str, Any]]:
 def _parsear(avro: dict[str, Any]) -> Any:
     try:
         parseado = fastavro.parse_schema(avro)
-    except SchemaParseException as error:
+    except (SchemaParseException, UnknownType) as error:
         raise EsquemaInvalido(f"El esquema {avro.get('name')} no es Avro válido: {error}") from error
     _revisar(parseado, (), {})
     return parseado

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -44,8 +45,10 @@ class MensajeriaEnHilo:
 
     def parar(self) -> None:
         """Termina o devuelve lo tomado y espera al hilo; llamarlo dos veces no hace nada más."""
-        self._mensajeria.pedir_parada()
-        self._hilo.join(GRACIA_S + 2)
+        limite = time.monotonic() + GRACIA_S + 1
+        while self._hilo.is_alive() and time.monotonic() < limite:
+            self._mensajeria.pedir_parada()  # se repite: mientras arranca todavía no hay a quién pedírselo
+            self._hilo.join(0.1)
 
     def _correr(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import structlog
 from pydantic import BaseModel
 
 from seedwork.aplicacion.firmas import ErrorDeArranque
+from seedwork.aplicacion.hilos import entero
 from seedwork.infraestructura import declaracion
-from seedwork.infraestructura.brokers import Broker, BrokerNoDisponible, Lector, Mensaje, conectar
+from seedwork.infraestructura.brokers import Broker, BrokerNoDisponible, Lector, Mensaje, Suscripcion, conectar
 from seedwork.infraestructura.codificacion import codificar, codificar_evento
 from seedwork.infraestructura.configuracion import broker_del_entorno
 from seedwork.infraestructura.consumidor import MotorConsumo
@@ -24,7 +26,7 @@ from seedwork.infraestructura.sistema import Sistema, bootstrap
 
 _log = structlog.get_logger(__name__)
 
-GRACIA_S = 8.0
+GRACIA_S = 5.0
 
 
 class ConsumidorRepetido(ErrorDeArranque):
@@ -78,8 +80,10 @@ class Mensajeria:
         self._relay: Relay | None = None
         self._motores: list[MotorConsumo] = []
         self._tareas: list[asyncio.Task[None]] = []
-        self._sueltas: set[asyncio.Task[None]] = set()
+        self._sueltos: deque[Mensaje] = deque()
+        self._cartero: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._candado = asyncio.Lock()
         self._parar = asyncio.Event()
         self._conectados = 0
 
@@ -138,12 +142,20 @@ class Mensajeria:
         await self.broker.publicar([self._evento(event_name, data, topic, key_field)])
 
     def new_event(self, event_name: str, data: Any, topic: str | None = None, key_field: str | None = None) -> None:
-        """Publica sin esperar. Con base de datos queda en el outbox al volver; sin ella, un fallo sólo se registra."""
+        """Publica sin esperar, en el orden en que se llama.
+
+        Con base de datos pasa por el outbox: ya está en él al volver o, si se llama desde el event loop, poco después
+        (`stop` lo espera). Si no se puede publicar, sólo se registra.
+        """
         mensaje = self._evento(event_name, data, topic, key_field)
-        if self.sistema.motor is not None:
-            self.sistema.en_transaccion(lambda t: t.ambito.get(DespachadorOutbox).anadir(mensaje))
-        elif self._loop is not None:
-            self._loop.call_soon_threadsafe(self._publicar_suelto, mensaje)
+        sistema, loop = self.sistema, self._loop
+        assert loop is not None  # noqa: S101 - en marcha lo hay
+        if _loop_en_curso() is loop:  # aquí no se puede esperar a la base
+            self._encolar(mensaje)
+        elif sistema.motor is not None:
+            self._al_outbox(mensaje)
+        else:
+            loop.call_soon_threadsafe(self._encolar, mensaje)
 
     def get_producer(self) -> Productor:
         """Un productor que espera el acuse de cada mensaje."""
@@ -159,16 +171,24 @@ class Mensajeria:
             clave = str(datos[campo])
         return codificar_evento(nombre, datos, servicio=self.servicio, topico=topico or self._topico, clave=clave)
 
-    def _publicar_suelto(self, mensaje: Mensaje) -> None:
-        async def publicar() -> None:
+    def _encolar(self, mensaje: Mensaje) -> None:
+        self._sueltos.append(mensaje)
+        if self._cartero is None or self._cartero.done():
+            self._cartero = asyncio.create_task(self._repartir_sueltos())
+
+    async def _repartir_sueltos(self) -> None:
+        while self._sueltos:
+            mensaje = self._sueltos.popleft()
             try:
-                await self.broker.publicar([mensaje])
+                if self.sistema.motor is not None:
+                    await self.sistema.en_hilo(self._al_outbox, mensaje)
+                else:
+                    await self.broker.publicar([mensaje])
             except Exception:  # noqa: BLE001 - quien lo pidió ya no está para saberlo
                 _log.exception("mensajeria.evento_perdido", topico=mensaje.topico, id=mensaje.cabeceras["id"])
 
-        tarea = asyncio.ensure_future(publicar())
-        self._sueltas.add(tarea)
-        tarea.add_done_callback(self._sueltas.discard)
+    def _al_outbox(self, mensaje: Mensaje) -> None:
+        self.sistema.en_transaccion(lambda t: t.ambito.get(DespachadorOutbox).anadir(mensaje))
 
     # --- vivir --------------------------------------------------------------------------------------------------
 
@@ -191,42 +211,75 @@ class Mensajeria:
         return self._sistema
 
     async def start(self) -> None:
-        """Conecta y empieza a consumir en el event loop en curso. Un error de declaración sale de aquí."""
+        """Conecta y empieza a consumir en el event loop en curso.
+
+        Un error de declaración sale de aquí sin dejar nada abierto, y se puede volver a empezar.
+        """
         if self._broker is not None:
             raise RuntimeError("La mensajería ya está en marcha")
         self._loop = asyncio.get_running_loop()
-        self._parar = asyncio.Event()
         self._broker = conectar(self.url)
-        sistema = self._bus if self._bus is not None else await asyncio.to_thread(self._armar)
-        self._sistema = sistema
-        if self._consumir:
-            for consumidor in self._consumidores.values():
-                procesador = Procesador(consumidor, sistema, self._broker.publicar)
-                self._tareas.append(asyncio.create_task(self._atender(consumidor, procesador)))
-            if sistema.motor is not None:
+        async with self._candado:
+            try:
+                sistema = self._bus if self._bus is not None else await entero(asyncio.to_thread(self._armar))
+                self._sistema = sistema
+                procesadores = [
+                    (consumidor, Procesador(consumidor, sistema, self._broker.publicar))
+                    for consumidor in self._por_consumir()
+                ]
+            except BaseException:
+                await self._cerrar()
+                raise
+            for consumidor, procesador in procesadores:
+                self._lanzar(self._atender(consumidor, procesador))
+            if self._consumir and sistema.motor is not None:
                 self._relay = Relay(sistema.motor, self._broker, sistema.aviso)
-                self._tareas.append(asyncio.create_task(self._relay.correr()))
+                self._lanzar(self._relay.correr())
 
     async def stop(self, gracia_s: float = GRACIA_S) -> None:
         """Para en orden: deja de tomar, termina o devuelve lo tomado, acusa y cierra. Espera hasta `gracia_s`."""
         if self._broker is None:
             return
         self._parar.set()
-        for motor in self._motores:
-            motor.parar()
-        if self._relay is not None:
-            self._relay.parar()
-        pendientes = {*self._tareas, *self._sueltas}
-        if pendientes:
-            _, tarde = await asyncio.wait(pendientes, timeout=gracia_s)
-            for tarea in tarde:
-                tarea.cancel()
-            await asyncio.gather(*tarde, return_exceptions=True)
-        await self._broker.cerrar()
-        self._broker, self._relay, self._motores, self._tareas = None, None, [], []
-        if self._bus is None and self._sistema is not None:
-            await asyncio.to_thread(self._sistema.cerrar)
-        self._sistema = None
+        async with self._candado:  # si está empezando, espera a que termine de empezar
+            if self._broker is None:
+                return
+            await asyncio.sleep(0)  # lo que otros hilos encolaron antes de esta llamada
+            for motor in self._motores:
+                motor.parar()
+            if self._relay is not None:
+                self._relay.parar()
+            limite = asyncio.get_running_loop().time() + gracia_s
+            try:
+                for tareas in (self._tareas, self._sueltas()):
+                    await _terminar(tareas, limite)
+            finally:
+                await self._cerrar()
+
+    def _sueltas(self) -> Iterator[asyncio.Task[None]]:
+        if self._cartero is not None:
+            yield self._cartero
+
+    async def _cerrar(self) -> None:
+        broker, sistema = self._broker, self._sistema
+        self._motores, self._tareas, self._relay, self._cartero = [], [], None, None
+        self._sueltos.clear()
+        try:
+            if broker is not None:
+                await broker.cerrar()
+        finally:
+            if sistema is not None and sistema is not self._bus:
+                await asyncio.to_thread(sistema.cerrar)
+            self._broker = self._sistema = self._loop = None
+            self._parar, self._candado = asyncio.Event(), asyncio.Lock()  # los de ahora quedaron atados a este loop
+
+    def _lanzar(self, corrutina: Coroutine[Any, Any, None]) -> None:
+        tarea = asyncio.create_task(corrutina)
+        tarea.add_done_callback(_registrar_error)
+        self._tareas.append(tarea)
+
+    def _por_consumir(self) -> list[Consumidor]:
+        return [c for c in self._consumidores.values() if c.auto_start] if self._consumir else []
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -258,6 +311,7 @@ class Mensajeria:
         self, *, al_estar_lista: Callable[[], None] | None = None, senales: Iterable[signal.Signals] = ()
     ) -> None:
         """Vive hasta que pidan parar: lo que hace `run`, dentro de un event loop que ya existe."""
+        self._loop = asyncio.get_running_loop()  # una señal que llegue antes de `start` también cuenta
         anteriores = {senal: signal.signal(senal, lambda *_: self.pedir_parada()) for senal in senales}
         try:
             async with self:
@@ -271,7 +325,7 @@ class Mensajeria:
 
     async def esperar_conectada(self) -> None:
         """Vuelve cuando cada consumidor está en su suscripción, o cuando piden parar."""
-        esperados = len(self._consumidores) if self._consumir else 0
+        esperados = len(self._por_consumir())
         while self._conectados < esperados and not self._parar.is_set():
             for tarea in self._tareas:
                 if tarea.done():
@@ -283,26 +337,56 @@ class Mensajeria:
         return await self.broker.leer(topicos, desde_hace_s=desde_hace_s)
 
     async def _atender(self, consumidor: Consumidor, procesador: Procesador) -> None:
+        try:
+            suscripcion = await self._suscribir(consumidor)
+            if suscripcion is None:
+                return
+            motor = MotorConsumo(suscripcion, consumidor, procesador.procesar)
+            self._motores.append(motor)
+            if self._parar.is_set():
+                motor.parar()
+            self._conectados += 1
+            try:
+                await motor.correr()
+            finally:
+                self._conectados -= 1
+        finally:
+            procesador.cerrar()
+
+    async def _suscribir(self, consumidor: Consumidor) -> Suscripcion | None:
         espera_s = 0.1
         while not self._parar.is_set():
             try:
-                suscripcion = await self.broker.suscribir(consumidor.suscripcion or "", consumidor.topicos)
-                break
+                return await self.broker.suscribir(consumidor.suscripcion or "", consumidor.topicos)
             except BrokerNoDisponible as error:
                 _log.warning("mensajeria.sin_broker", suscripcion=consumidor.suscripcion, error=str(error))
-                await asyncio.sleep(espera_s)
+            try:
+                async with asyncio.timeout(espera_s):
+                    await self._parar.wait()
+            except TimeoutError:
                 espera_s = min(5.0, espera_s * 2)
-        else:
-            return
-        motor = MotorConsumo(suscripcion, consumidor, procesador.procesar)
-        self._motores.append(motor)
-        if self._parar.is_set():
-            motor.parar()
-        self._conectados += 1
-        try:
-            await motor.correr()
-        finally:
-            self._conectados -= 1
+        return None
 
     def _armar(self) -> Sistema:
         return bootstrap(base_datos=self._base_datos, broker=self.url, servicio=self.servicio, puertos=self._puertos)
+
+
+async def _terminar(tareas: Iterable[asyncio.Task[None]], limite: float) -> None:
+    if pendientes := set(tareas):
+        resta_s = max(0.0, limite - asyncio.get_running_loop().time())
+        _, tarde = await asyncio.wait(pendientes, timeout=resta_s)
+        for tarea in tarde:
+            tarea.cancel()
+        await asyncio.gather(*tarde, return_exceptions=True)
+
+
+def _registrar_error(tarea: asyncio.Task[None]) -> None:
+    if not tarea.cancelled() and (error := tarea.exception()) is not None:
+        _log.error("mensajeria.tarea_terminada", error=f"{type(error).__name__}: {error}", exc_info=error)
+
+
+def _loop_en_curso() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

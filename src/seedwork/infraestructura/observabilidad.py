@@ -42,3 +42,4 @@ def configurar_registro(*, json: bool = False) -> None:
     raiz = logging.getLogger()
     raiz.handlers[:] = [salida]
     raiz.setLevel(logging.INFO)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # cuenta cada paso de cada migración, en cada arranque

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import random
+import sqlite3
 from dataclasses import dataclass
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from seedwork.dominio.excepciones import ReglaIncumplida, YaExiste
 from seedwork.infraestructura.base_datos import BaseOcupada
-from seedwork.infraestructura.brokers import BrokerNoDisponible
+from seedwork.infraestructura.brokers import BrokerNoDisponible, MensajeNoPublicable
 from seedwork.infraestructura.codificacion import MensajeInvalido
 
 
@@ -17,11 +19,22 @@ class ErrorPermanente(Exception):
     """Un handler la lanza cuando volver a intentarlo no serviría: el mensaje va a las letras muertas."""
 
 
-PERMANENTES: tuple[type[Exception], ...] = (MensajeInvalido, ErrorPermanente, ReglaIncumplida, YaExiste)
+PERMANENTES: tuple[type[Exception], ...] = (
+    MensajeInvalido,
+    MensajeNoPublicable,
+    ErrorPermanente,
+    ReglaIncumplida,
+    YaExiste,
+)
 """Lo que no arregla el tiempo."""
 
-DE_INFRAESTRUCTURA: tuple[type[Exception], ...] = (BrokerNoDisponible, BaseOcupada, OperationalError, InterfaceError)
-"""Lo que no es culpa del mensaje: se espera sin gastarle intentos."""
+
+def es_de_infraestructura(error: Exception) -> bool:
+    """Si el fallo no es culpa del mensaje ni del handler: se espera a que pase, sin gastar intentos."""
+    if isinstance(error, OperationalError):
+        # Para SQLite, una consulta mal escrita también es «operacional».
+        return getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
+    return isinstance(error, BrokerNoDisponible | BaseOcupada | InterfaceError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +52,10 @@ class Reintentos:
     tope_s: float = 3600.0
 
     def __post_init__(self) -> None:
-        if (self.maximo is not None and self.maximo < 0) or self.espera_s < 0 or self.factor < 1:
-            raise ValueError("Reintentos: `maximo` y `espera_s` no pueden ser negativos, ni `factor` menor que 1")
+        if (self.maximo is not None and self.maximo < 0) or not 0 <= self.espera_s < math.inf:
+            raise ValueError("Reintentos: `maximo` y `espera_s` no pueden ser negativos, y la espera es finita")
+        if not 1 <= self.factor < math.inf or not 0 <= self.tope_s < math.inf:
+            raise ValueError("Reintentos: `factor` es al menos 1, `tope_s` no es negativo, y los dos son finitos")
         if not 0 <= self.jitter <= 1:
             raise ValueError("Reintentos: `jitter` es una fracción entre 0 y 1")
 
@@ -50,5 +65,8 @@ class Reintentos:
 
     def espera_tras(self, intentos: int) -> float:
         """Los segundos que se espera después del intento fallido número `intentos` (desde 1)."""
-        espera = min(self.tope_s, self.espera_s * self.factor ** min(intentos - 1, 64))
+        try:
+            espera = min(self.tope_s, self.espera_s * self.factor ** (intentos - 1))
+        except OverflowError:
+            espera = self.tope_s
         return espera * (1 + self.jitter * random.uniform(-1, 1))  # noqa: S311 - no es un secreto

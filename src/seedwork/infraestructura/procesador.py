@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from seedwork.aplicacion.comandos import Comando
-from seedwork.aplicacion.compilacion import compilar
 from seedwork.aplicacion.firmas import nombre_de
+from seedwork.aplicacion.hilos import correr_en, entero
 from seedwork.aplicacion.mensajes import Entrada, Inbox, YaProcesada
 from seedwork.aplicacion.transaccion import Transaccion
 from seedwork.infraestructura.brokers import Mensaje, compilar_patrones
-from seedwork.infraestructura.codificacion import codificar_evento, decodificar, nombre_de_evento
+from seedwork.infraestructura.codificacion import codificar_evento, decodificar, exigir_legible, nombre_de_evento
 from seedwork.infraestructura.declaracion import Consumidor, Ruta
 from seedwork.infraestructura.outbox import DespachadorOutbox
+from seedwork.infraestructura.politica import ErrorPermanente
 from seedwork.infraestructura.sistema import Sistema
+
+T = TypeVar("T")
 
 Publicar = Callable[[Sequence[Mensaje]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class _RutaCompilada:
+    nombre: str
     atiende: Callable[[str], bool]
     tipo: Any
     es_async: bool
@@ -38,7 +42,8 @@ class Procesador:
     dentro de la transacción que anota la entrada; si no (manda un correo, llama a otro sistema, o sólo traduce), corre
     antes y la transacción registra lo que devolvió: un corte entre ambas cosas repite el handler, y por eso su efecto
     externo debe poder repetirse. Lo que devuelve: un `Comando` (o varios), que se ejecuta; o eventos
-    `{"name", "payload"}`, que salen con el acuse de la entrada.
+    `{"name", "payload"}`, que salen con el acuse de la entrada. Los handlers `def` corren en hilos de este consumidor:
+    por lentos que sean no quitan el sitio a otros, ni a los `async def`.
     """
 
     def __init__(self, consumidor: Consumidor, sistema: Sistema, publicar: Publicar) -> None:
@@ -47,74 +52,88 @@ class Procesador:
         self._sistema = sistema
         self._publicar = publicar
         self._rutas = [self._compilar(ruta, consumidor) for ruta in consumidor.rutas]
+        self._una_por_mensaje = consumidor.clase is None
+        self._hilos = ThreadPoolExecutor(consumidor.concurrencia, thread_name_prefix=self._suscripcion)
 
     async def procesar(self, mensaje: Mensaje) -> None:
         """Ejecuta cada ruta que atienda el mensaje; los errores del handler salen tal cual."""
         nombre = nombre_de_evento(mensaje)
-        for i, ruta in enumerate(self._rutas):
+        for ruta in self._rutas:
             if ruta.atiende(nombre):
                 contenido = decodificar(mensaje, ruta.tipo)
-                await self._ejecutar(ruta, contenido, self._entrada(mensaje, i))
+                await self._ejecutar(ruta, contenido, self._entrada(mensaje, ruta))
+
+    def cerrar(self) -> None:
+        """Suelta sus hilos, sin esperar al handler que siga en alguno."""
+        self._hilos.shutdown(wait=False)
 
     async def _ejecutar(self, ruta: _RutaCompilada, contenido: Any, entrada: Entrada | None) -> None:
-        if self._sistema.motor is None or entrada is None:
-            resultado = await self._llamar(ruta, contenido)
-            await self._publicar([self._evento(evento, entrada, n) for n, evento in enumerate(_lista(resultado))])
+        if self._sistema.motor is None:
+            await self._sin_base(ruta, contenido, entrada)
         elif not ruta.es_async:
-            await self._sistema.en_hilo(self._con_inbox, ruta, contenido, entrada)
+            await self._en_hilo(self._con_inbox, ruta, contenido, entrada)
         elif ruta.transaccional:
             await self._con_inbox_async(ruta, contenido, entrada)
         elif not await self._sistema.en_hilo(self._vista, entrada):
             resultado = await ruta.llamar(contenido, None)
             await self._sistema.en_hilo(self._registrar, resultado, entrada)
 
-    async def _llamar(self, ruta: _RutaCompilada, contenido: Any) -> Any:
+    async def _sin_base(self, ruta: _RutaCompilada, contenido: Any, entrada: Entrada | None) -> None:
         if ruta.es_async:
-            return await ruta.llamar(contenido, None)
-        return await self._sistema.en_hilo(ruta.llamar, contenido, None)
+            resultado = await ruta.llamar(contenido, None)
+        else:
+            resultado = await self._en_hilo(ruta.llamar, contenido, None)
+        eventos = []
+        for n, parte in enumerate(_lista(resultado)):
+            if isinstance(parte, Comando):
+                await self._sistema.ejecutar_async(parte)
+            else:
+                eventos.append(self._evento(parte, entrada, n))
+        await self._publicar(eventos)
 
-    def _con_inbox(self, ruta: _RutaCompilada, contenido: Any, entrada: Entrada) -> None:
+    async def _en_hilo(self, funcion: Callable[..., T], *argumentos: Any) -> T:
+        return await correr_en(self._hilos, funcion, *argumentos)
+
+    def _con_inbox(self, ruta: _RutaCompilada, contenido: Any, entrada: Entrada | None) -> None:
         if not ruta.transaccional:
             if not self._vista(entrada):
                 self._registrar(ruta.llamar(contenido, None), entrada)
             return
+        self._una_vez(entrada, lambda transaccion: ruta.llamar(contenido, transaccion.ambito))
 
-        def efecto(transaccion: Transaccion) -> None:
-            transaccion.ambito.get(Inbox).anotar(entrada)
-            self._aplicar(ruta.llamar(contenido, transaccion.ambito), entrada, transaccion)
-
-        self._una_vez(efecto)
-
-    async def _con_inbox_async(self, ruta: _RutaCompilada, contenido: Any, entrada: Entrada) -> None:
+    async def _con_inbox_async(self, ruta: _RutaCompilada, contenido: Any, entrada: Entrada | None) -> None:
         transaccion = self._sistema.transaccion()
-        await self._sistema.en_hilo(transaccion.__enter__)
         try:
-            await self._sistema.en_hilo(transaccion.ambito.get(Inbox).anotar, entrada)
+            await entero(self._sistema.en_hilo(self._abrir, transaccion, entrada))
             resultado = await ruta.llamar(contenido, transaccion.ambito)
-            await self._sistema.al_cerrar(self._aplicar, resultado, entrada, transaccion)
-            await self._sistema.al_cerrar(transaccion.confirmar)
+            await entero(self._sistema.al_cerrar(self._aplicar, resultado, entrada, transaccion))
+            await entero(self._sistema.al_cerrar(transaccion.confirmar))
         except YaProcesada:
             pass
         finally:
-            await asyncio.shield(self._sistema.al_cerrar(transaccion.__exit__, None, None, None))
+            await entero(self._sistema.al_cerrar(transaccion.__exit__, None, None, None))
 
-    def _registrar(self, resultado: Any, entrada: Entrada) -> None:
+    def _abrir(self, transaccion: Transaccion, entrada: Entrada | None) -> None:
+        transaccion.__enter__()
+        _anotar(transaccion, entrada)
+
+    def _registrar(self, resultado: Any, entrada: Entrada | None) -> None:
+        self._una_vez(entrada, lambda _: resultado)
+
+    def _una_vez(self, entrada: Entrada | None, llamar: Callable[[Transaccion], Any]) -> None:
         def efecto(transaccion: Transaccion) -> None:
-            transaccion.ambito.get(Inbox).anotar(entrada)
-            self._aplicar(resultado, entrada, transaccion)
+            _anotar(transaccion, entrada)
+            self._aplicar(llamar(transaccion), entrada, transaccion)
 
-        self._una_vez(efecto)
-
-    def _una_vez(self, efecto: Callable[[Transaccion], None]) -> None:
         try:
             self._sistema.en_transaccion(efecto)
         except YaProcesada:
             return
 
-    def _vista(self, entrada: Entrada) -> bool:
-        return self._sistema.leer(lambda ambito: bool(ambito.get(Inbox).vista(entrada)))
+    def _vista(self, entrada: Entrada | None) -> bool:
+        return entrada is not None and self._sistema.leer(lambda ambito: bool(ambito.get(Inbox).vista(entrada)))
 
-    def _aplicar(self, resultado: Any, entrada: Entrada, transaccion: Transaccion) -> None:
+    def _aplicar(self, resultado: Any, entrada: Entrada | None, transaccion: Transaccion) -> None:
         for n, parte in enumerate(_lista(resultado)):
             if isinstance(parte, Comando):
                 self._sistema.ejecutar_en(transaccion, parte)
@@ -123,7 +142,7 @@ class Procesador:
 
     def _evento(self, evento: Any, entrada: Entrada | None, n: int) -> Mensaje:
         if not isinstance(evento, Mapping) or not evento.keys() >= {"name", "payload"}:
-            raise TypeError(
+            raise ErrorPermanente(
                 f"Un consumidor de {self._suscripcion} devolvió {type(evento).__name__}: devuelva None, un Comando"
                 ' o una lista de eventos {"name": ..., "payload": ...}'
             )
@@ -138,29 +157,37 @@ class Procesador:
             id=id,
         )
 
-    def _entrada(self, mensaje: Mensaje, ruta: int) -> Entrada | None:
+    def _entrada(self, mensaje: Mensaje, ruta: _RutaCompilada) -> Entrada | None:
         id = mensaje.cabeceras.get("id")
         if id is None:
             return None  # ajeno y sin identidad: no hay con qué reconocer una repetición
-        return Entrada(suscripcion=self._suscripcion, id=id if len(self._rutas) == 1 else f"{id}#{ruta}")
+        return Entrada(suscripcion=self._suscripcion, id=id if self._una_por_mensaje else f"{id}#{ruta.nombre}")
 
     def _compilar(self, ruta: Ruta, consumidor: Consumidor) -> _RutaCompilada:
-        atiende = compilar_patrones(ruta.nombres) if ruta.nombres else lambda _: True
-        if consumidor.clase is None:
-            compilada = compilar(ruta.funcion, self._sistema.dependencias)
-            return _RutaCompilada(
-                atiende, compilada.mensaje, compilada.es_async, compilada.transaccional, compilada.llamar
-            )
-        clase, metodo, puertos = consumidor.clase, ruta.funcion, ruta.firma.puertos
+        funcion, puertos, quien = ruta.funcion, ruta.firma.puertos, nombre_de(ruta.funcion)
+        objeto = () if consumidor.clase is None else (consumidor.clase,)
         dependencias = self._sistema.dependencias
-        quien = nombre_de(metodo)
-        por_mensaje = [dependencias.exigir(clase, nombre_de(clase)), *[dependencias.exigir(p, quien) for p in puertos]]
+        por_mensaje = [dependencias.exigir(clase, nombre_de(clase)) for clase in objeto]
+        por_mensaje += [dependencias.exigir(puerto, quien) for puerto in puertos]
+        exigir_legible(ruta.firma.mensaje)
 
         def llamar(contenido: Any, ambito: Any) -> Any:
             get = dependencias.del_proceso if ambito is None else ambito.get
-            return metodo(get(clase), contenido, *[get(puerto) for puerto in puertos])
+            return funcion(*[get(clase) for clase in objeto], contenido, *[get(puerto) for puerto in puertos])
 
-        return _RutaCompilada(atiende, ruta.firma.mensaje, ruta.firma.es_async, any(por_mensaje), llamar)
+        return _RutaCompilada(
+            nombre=funcion.__name__,
+            atiende=compilar_patrones(ruta.nombres) if ruta.nombres else lambda _: True,
+            tipo=ruta.firma.mensaje,
+            es_async=ruta.firma.es_async,
+            transaccional=any(por_mensaje),
+            llamar=llamar,
+        )
+
+
+def _anotar(transaccion: Transaccion, entrada: Entrada | None) -> None:
+    if entrada is not None:
+        transaccion.ambito.get(Inbox).anotar(entrada)
 
 
 def _lista(resultado: Any) -> Sequence[Any]:

@@ -108,6 +108,8 @@ class Relay:
         if not self._carriles or time.monotonic() >= self._mios_hasta:
             return 0
         filas = await asyncio.to_thread(_en, self._lectura, self._pendientes)
+        if time.monotonic() >= self._mios_hasta:
+            return 0  # leer tardó más que el arriendo: otro pudo tomar los carriles
         if filas:
             await self._publicar(filas)
         if time.monotonic() >= self._purgar_en and not await asyncio.to_thread(_en, self._escritura, _purgar):
@@ -122,7 +124,9 @@ class Relay:
             _log.error("relay.estacionado", id=id, topico=error.mensaje.topico, motivo=str(error))
             await asyncio.to_thread(_en, self._escritura, _estacionar, id, str(error))
         else:
-            await asyncio.to_thread(_en, self._escritura, self._marcar, [fila.secuencia for fila in filas])
+            desde = time.monotonic()
+            secuencias = [fila.secuencia for fila in filas]
+            self._son_mios(await asyncio.to_thread(_en, self._escritura, self._marcar, secuencias), desde)
 
     async def _esperar_trabajo(self) -> None:
         limite = time.monotonic() + _RESPALDO_S
@@ -135,14 +139,18 @@ class Relay:
         while not self._parado.is_set():
             try:
                 desde = time.monotonic()
-                carriles = await asyncio.to_thread(_en, self._escritura, self._arrendar)
-                self._mios_hasta = desde + self._arriendo_s
-                if carriles != self._carriles:
-                    self._carriles = carriles
-                    self._despertar.set()
+                self._son_mios(await asyncio.to_thread(_en, self._escritura, self._arrendar), desde)
             except Exception as error:  # noqa: BLE001 - se vuelve a intentar; si vence, otro relay los toma
                 _log.warning("relay.arriendo_sin_renovar", error=str(error))
             await _ocurre(self._parado, self._arriendo_s / 3)
+
+    def _son_mios(self, carriles: list[int], desde: float) -> None:
+        if perdidos := sorted({*self._carriles} - {*carriles}):
+            _log.warning("relay.carriles_perdidos", carriles=perdidos)  # lo que publicaba puede repetirse
+        self._mios_hasta = max(self._mios_hasta, desde + self._arriendo_s)
+        if carriles != self._carriles:
+            self._carriles = carriles
+            self._despertar.set()
 
     async def _soltar(self) -> None:
         try:
@@ -168,13 +176,15 @@ class Relay:
         publicables = select(outbox).where(_publicable(), outbox.c.carril.in_(self._carriles))
         return conexion.execute(publicables.order_by(outbox.c.secuencia).limit(LOTE)).all()
 
-    def _marcar(self, conexion: Connection, secuencias: Sequence[int]) -> None:
+    def _marcar(self, conexion: Connection, secuencias: Sequence[int]) -> list[int]:
+        """Marca lo publicado, y ya que escribe renueva: con carga, esperar turno para renovar aparte puede tardar."""
         mio = select(outbox_carriles.c.carril).where(outbox_carriles.c.dueno == self._yo)
         conexion.execute(
             update(outbox)
             .where(outbox.c.secuencia.in_(secuencias), outbox.c.publicado_ms.is_(None), outbox.c.carril.in_(mio))
             .values(publicado_ms=ahora_ms())
         )
+        return self._arrendar(conexion)
 
 
 def atraso_ms(conexion: Connection) -> int:

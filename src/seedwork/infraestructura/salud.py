@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from seedwork.infraestructura.base_datos import de_lectura
 from seedwork.infraestructura.hilo import MensajeriaEnHilo
@@ -28,7 +29,8 @@ def _base_y_relay(motor: Engine | None) -> tuple[str | None, str | None]:
         with de_lectura(motor).begin() as conexion:
             atraso_s = atraso_ms(conexion) / 1000
     except Exception as error:  # noqa: BLE001 - sea lo que sea, la base no responde
-        return f"no responde: {error}", "sin base de datos no se sabe"
+        causa = error.orig if isinstance(error, DBAPIError) else error
+        return f"no responde: {causa}", "sin base de datos no se sabe"
     if atraso_s > ATRASO_MAXIMO_S:
         return None, f"el mensaje más viejo del outbox espera hace {atraso_s:.0f} s"
     return None, None

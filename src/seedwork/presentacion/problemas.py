@@ -7,19 +7,21 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, request
-from pydantic import ValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as SinConexiones
 from werkzeug.exceptions import HTTPException
 
 from seedwork.aplicacion.mensajes import HuellaDistinta
 from seedwork.dominio.excepciones import ConflictoConcurrencia, NoEncontrado, ReglaIncumplida, YaExiste
 from seedwork.infraestructura.base_datos import BaseOcupada
 from seedwork.infraestructura.codificacion import a_json
+from seedwork.presentacion.peticiones import PeticionInvalida
 
 TIPO = "application/problem+json"
 _log = structlog.get_logger(__name__)
 
 ESTADOS: dict[type[Exception], int] = {
-    ValidationError: 400,
+    PeticionInvalida: 400,
     NoEncontrado: 404,
     YaExiste: 409,
     ConflictoConcurrencia: 409,
@@ -27,6 +29,7 @@ ESTADOS: dict[type[Exception], int] = {
     HuellaDistinta: 422,
     BaseOcupada: 503,
 }
+_SIN_BASE = (OperationalError, InterfaceError, SinConexiones)
 _TITULOS = {
     400: "Petición mal formada",
     404: "No encontrado",
@@ -34,7 +37,7 @@ _TITULOS = {
     409: "Conflicto",
     413: "Demasiado grande",
     415: "Tipo de contenido no admitido",
-    422: "Regla incumplida",
+    422: "No se puede hacer",
     500: "Error interno",
     503: "No disponible",
 }
@@ -50,6 +53,8 @@ def instalar(app: Flask, estados: Mapping[type[Exception], int] | None = None) -
     """Hace que todo error de `app` salga como problem+json; `estados` añade los propios de la aplicación."""
     for tipo, estado in {**ESTADOS, **(estados or {})}.items():
         app.register_error_handler(tipo, _manejador(estado))
+    for tipo in _SIN_BASE:
+        app.register_error_handler(tipo, _sin_base)
     app.register_error_handler(HTTPException, _de_http)
     if not app.debug:
         app.register_error_handler(Exception, _inesperado)
@@ -57,15 +62,18 @@ def instalar(app: Flask, estados: Mapping[type[Exception], int] | None = None) -
 
 def _manejador(estado: int) -> Any:
     def responder(error: Exception) -> Response:
-        if isinstance(error, ValidationError):
-            return problema(estado, _resumen(error), errors=_fallos(error))
+        if isinstance(error, PeticionInvalida):
+            errores = [{"pointer": f"#/{donde}" if donde else "#", "detail": que} for donde, que in error.fallos]
+            return problema(estado, str(error), errors=errores)
         mas = {"regla": error.regla} if isinstance(error, ReglaIncumplida) else {}
-        respuesta = problema(estado, str(error), **mas)
-        if estado == 503:
-            respuesta.headers["Retry-After"] = "1"
-        return respuesta
+        return _vuelva(problema(estado, str(error), **mas)) if estado == 503 else problema(estado, str(error), **mas)
 
     return responder
+
+
+def _vuelva(respuesta: Response) -> Response:
+    respuesta.headers["Retry-After"] = "1"
+    return respuesta
 
 
 def _de_http(error: HTTPException) -> Any:
@@ -78,6 +86,11 @@ def _de_http(error: HTTPException) -> Any:
     return respuesta
 
 
+def _sin_base(error: Exception) -> Response:
+    _log.error("http.sin_base_de_datos", metodo=request.method, ruta=request.path, error=str(error))
+    return _vuelva(problema(503, "La base de datos no responde; vuelva a intentarlo"))
+
+
 def _inesperado(error: Exception) -> Response:
     _log.exception("http.error", metodo=request.method, ruta=request.path, exc_info=error)
     return problema(500, "Algo falló de nuestro lado; quedó registrado")
@@ -88,20 +101,3 @@ _DETALLES = {
     405: "Esa dirección no admite ese método",
     413: "El cuerpo es más grande de lo que se admite",
 }
-
-
-def _resumen(error: ValidationError) -> str:
-    primero = error.errors(include_url=False, include_context=False)[0]
-    donde = "/".join(str(parte) for parte in primero["loc"])
-    return f"{donde}: {primero['msg']}" if donde else str(primero["msg"])
-
-
-def _fallos(error: ValidationError) -> list[dict[str, str]]:
-    return [
-        {"pointer": "#/" + "/".join(_escapar(parte) for parte in fallo["loc"]), "detail": fallo["msg"]}
-        for fallo in error.errors(include_url=False, include_context=False, include_input=False)[:20]
-    ]
-
-
-def _escapar(parte: Any) -> str:
-    return str(parte).replace("~", "~0").replace("/", "~1")

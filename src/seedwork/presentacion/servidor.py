@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
@@ -10,6 +11,8 @@ from types import FrameType
 import click
 from flask.helpers import get_debug_flag
 from werkzeug.serving import is_running_from_reloader
+
+from seedwork.infraestructura.observabilidad import configurar_registro
 
 
 def atiende_peticiones() -> bool:
@@ -29,12 +32,28 @@ def es_flask_run() -> bool:
     return contexto is not None and contexto.info_name == "run"
 
 
-def salir_con_sigterm() -> None:
-    """SIGTERM sale como Ctrl-C, cerrando en orden; al servidor de desarrollo lo mataría sin más."""
+def escribir_registro() -> None:
+    """Configura cómo se escriben los registros, salvo que quien aloja la aplicación ya lo haya decidido."""
+    if not logging.getLogger().handlers:
+        configurar_registro()
+
+
+def preparar_senales() -> None:
+    """Que `flask run` cierre en orden: SIGTERM sale como Ctrl-C, en vez de matarlo sin más.
+
+    En el padre del recargador, el primer Ctrl-C se deja al hijo, que también lo recibe del terminal: si no, el padre lo
+    mataría al cuarto de segundo.
+    """
 
     def salir(senal: int, _marco: FrameType | None) -> None:
         signal.signal(senal, signal.SIG_IGN)  # una segunda no interrumpe el cierre
         sys.exit(0)
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, salir)
+    def ceder(senal: int, _marco: FrameType | None) -> None:
+        signal.signal(senal, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():
+        return
+    signal.signal(signal.SIGTERM, salir)
+    if not atiende_peticiones():
+        signal.signal(signal.SIGINT, ceder)

@@ -131,9 +131,14 @@ function retraso(evento) {
 
 function detalle(evento) {
   const { id_reserva: _, ...datos } = evento.data ?? {};
-  const sueltos = Object.entries(datos).filter(([, valor]) => ["string", "number", "boolean"].includes(typeof valor));
+  // Las fechas del contenido son milisegundos desde 1970, que a nadie dicen nada, y la del evento ya está a su lado.
+  const sueltos = Object.entries(datos).filter(
+    ([nombre, valor]) => !nombre.startsWith("fecha_") && ["string", "number", "boolean"].includes(typeof valor),
+  );
   const frases = {
     ReservaCreada: () => (datos.estado ? `Nace ${datos.estado}` : ""),
+    ReservaPagada: () => (datos.estado ? `Pasa a ${datos.estado}` : ""),
+    ReservaAprobada: () => (datos.estado ? `Pasa a ${datos.estado}` : ""),
     ReservaCancelada: () => (datos.motivo ? `Motivo: ${datos.motivo}` : ""),
     "correo.enviado": () => `«${datos.asunto ?? ""}» a ${datos.destinatario ?? "su cliente"}`,
   };

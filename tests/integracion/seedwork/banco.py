@@ -136,9 +136,7 @@ BANCO = Modulo(
 
 def armar(carpeta: Path, *modulos: Modulo, **opciones: Any) -> Sistema:
     """Un bus del banco sobre `carpeta/banco.db`, con su tabla creada."""
-    bus = bootstrap(
-        [BANCO, *modulos], base_datos=f"sqlite:///{carpeta}/banco.db", servicio="banco", **opciones
-    )
+    bus = bootstrap([BANCO, *modulos], base_datos=f"sqlite:///{carpeta}/banco.db", servicio="banco", **opciones)
     assert bus.motor is not None
     metadatos.create_all(bus.motor)
     return bus

@@ -7,11 +7,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.integracion.seedwork.banco import Abrir, Cuenta, Cuentas, Depositar
 
 from seedwork.dominio.eventos import nuevo_id
 from seedwork.dominio.excepciones import ConflictoConcurrencia, NoEncontrado, YaExiste
 from seedwork.infraestructura.sistema import Sistema
-from tests.integracion.seedwork.banco import Abrir, Cuenta, Cuentas, Depositar
 
 
 def test_lo_guardado_se_obtiene_igual_en_otra_transaccion(bus: Sistema) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from seedwork.aplicacion.firmas import ErrorDeArranque
 
@@ -55,8 +55,12 @@ class LetraMuerta:
 class Suscripcion(Protocol):
     """Un consumidor dentro de una suscripción."""
 
-    async def recibir(self, maximo: int) -> list[Entrega]:
-        """Espera hasta que haya algo y entrega hasta `maximo`; lista vacía sólo si la suscripción se cerró."""
+    async def recibir(self, maximo: int, excepto: Collection[str] = ()) -> list[Entrega]:
+        """Espera hasta que haya algo y entrega hasta `maximo`, pocos si son grandes.
+
+        Nada de las claves de `excepto`: este consumidor las retiene. Lista vacía sólo si la suscripción se cerró.
+        Cancelarla no pierde nada.
+        """
         ...
 
     async def confirmar(self, entregas: Sequence[Entrega]) -> None: ...
@@ -74,7 +78,7 @@ class Suscripcion(Protocol):
         ...
 
     async def devolver(self, entregas: Sequence[Entrega]) -> None:
-        """Las deja para otro consumidor, sin contar un intento."""
+        """Las deja para cualquier consumidor, con los intentos que dice cada una: el que hubiera en curso no cuenta."""
         ...
 
     async def cerrar(self) -> None: ...
@@ -134,6 +138,10 @@ class BrokerNoDisponible(ErrorBroker):
     """El broker no responde o no acusó a tiempo: pasará; se puede volver a intentar."""
 
 
+class BrokerCerrado(ErrorBroker):
+    """Lo cerró este mismo programa: no volverá, y no sirve insistir."""
+
+
 class MensajeNoPublicable(ErrorBroker):
     """Ese mensaje no se puede publicar nunca (demasiado grande, tópico inválido...); `mensaje` es el culpable."""
 
@@ -146,16 +154,19 @@ class URLBrokerInvalida(ErrorDeArranque):
     """La URL del broker no se entiende o nombra un broker que no existe."""
 
 
-_ADAPTADORES = {"embebido": "embebido"}
-_TOPICO = re.compile(r"[\w-]+(\.[\w-]+)*")
-_PATRON = re.compile(r"([\w-]+|\*|#)(\.([\w-]+|\*|#))*")
+_ADAPTADORES = {
+    "embebido": "embebido",
+}
+# Sólo ASCII: es lo que admiten todos los brokers.
+_TOPICO = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
+_PATRON = re.compile(r"([\w-]+|\*|#)(\.([\w-]+|\*|#))*", re.ASCII)
 TOPICO_MAXIMO = 200
 
 
 def conectar(url: str) -> Broker:
     """El broker de `url`; no abre nada hasta que se usa. Lanza `URLBrokerInvalida` con una frase que la nombra."""
-    esquema = urlsplit(url).scheme
-    if esquema not in _ADAPTADORES:
+    esquema, separador, _ = url.partition("://")
+    if not separador or esquema not in _ADAPTADORES:
         conocidos = ", ".join(f"{nombre}://" for nombre in _ADAPTADORES)
         raise URLBrokerInvalida(f"No hay broker para {sin_clave(url)!r}: las URL conocidas empiezan por {conocidos}")
     modulo = importlib.import_module(f"{__name__}.{_ADAPTADORES[esquema]}")
@@ -165,13 +176,22 @@ def conectar(url: str) -> Broker:
 
 def sin_clave(url: str) -> str:
     """La URL sin su contraseña, para poder escribirla en un registro."""
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", url)
+    return re.sub(r"(?s)://([^:@/]*):.*@", r"://\1:***@", url)
 
 
-def validar_topico(mensaje: Mensaje) -> None:
-    """Lanza `MensajeNoPublicable` si el tópico no son palabras separadas por puntos."""
+def validar(mensaje: Mensaje, tamano_maximo: int) -> None:
+    """Lanza `MensajeNoPublicable` si el tópico no son palabras separadas por puntos, si no cabe o si no es UTF-8."""
     if len(mensaje.topico) > TOPICO_MAXIMO or not _TOPICO.fullmatch(mensaje.topico):
-        raise MensajeNoPublicable(mensaje, f"{mensaje.topico!r} no es un tópico: use palabras separadas por puntos")
+        raise MensajeNoPublicable(
+            mensaje, f"{mensaje.topico!r} no es un tópico: use palabras sin tildes separadas por puntos"
+        )
+    try:
+        textos = "".join((mensaje.clave or "", *mensaje.cabeceras, *mensaje.cabeceras.values())).encode()
+    except UnicodeEncodeError as error:
+        raise MensajeNoPublicable(mensaje, f"La clave o una cabecera no se puede escribir en UTF-8: {error}") from error
+    tamano = len(mensaje.cuerpo) + len(textos)
+    if tamano > tamano_maximo:
+        raise MensajeNoPublicable(mensaje, f"El mensaje mide {tamano} bytes y el máximo es {tamano_maximo}")
 
 
 def compilar_patrones(patrones: Sequence[str]) -> Callable[[str], bool]:
@@ -179,10 +199,15 @@ def compilar_patrones(patrones: Sequence[str]) -> Callable[[str], bool]:
     for patron in patrones:
         if not _PATRON.fullmatch(patron):
             raise ErrorDeArranque(
-                f"{patron!r} no es un tópico ni un patrón: use palabras, `*` o `#` separadas por puntos"
+                f"{patron!r} no es un tópico ni un patrón: use palabras sin tildes, `*` o `#` separadas por puntos"
             )
     divididos = [patron.split(".") for patron in patrones]
-    return lambda topico: any(_coincide(patron, topico.split(".")) for patron in divididos)
+
+    @lru_cache(maxsize=1024)
+    def coincide(topico: str) -> bool:
+        return any(_coincide(patron, topico.split(".")) for patron in divididos)
+
+    return coincide
 
 
 def _coincide(patron: list[str], palabras: list[str]) -> bool:

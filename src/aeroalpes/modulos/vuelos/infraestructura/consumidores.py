@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from aeroalpes.modulos.vuelos.aplicacion.comandos.aprobar_reserva import AprobarReserva
@@ -22,16 +24,15 @@ from seedwork.infraestructura.politica import ErrorPermanente
     permanentes=(ValueError, OverflowError),  # un id o una fecha que no lo son no mejoran con el tiempo
 )
 def al_recibir_comando(mensaje: comandos.ComandosReserva) -> Comando[UUID] | Comando[None]:
-    if mensaje.crear_reserva is not None:
-        return _crear(mensaje.crear_reserva)
-    if mensaje.registrar_pago is not None:
-        return RegistrarPago(id_reserva=UUID(mensaje.registrar_pago.id_reserva))
-    if mensaje.aprobar_reserva is not None:
-        return AprobarReserva(id_reserva=UUID(mensaje.aprobar_reserva.id_reserva))
-    if mensaje.cancelar_reserva is not None:
-        cancelar = mensaje.cancelar_reserva
-        return CancelarReserva(id_reserva=UUID(cancelar.id_reserva), motivo=cancelar.motivo)
-    raise ErrorPermanente(f"El comando {mensaje.type!r} no trae ninguna variante conocida")
+    variantes = [
+        (traducir, variante)
+        for campo, traducir in _TRADUCCION.items()
+        if (variante := getattr(mensaje, campo)) is not None
+    ]
+    if len(variantes) != 1:
+        raise ErrorPermanente(f"El comando {mensaje.type!r} trae {len(variantes)} variantes: debe traer una")
+    traducir, variante = variantes[0]
+    return traducir(variante)
 
 
 def _crear(comando: comandos.CrearReserva) -> CrearReserva:
@@ -60,3 +61,11 @@ def _leg(leg: comandos.Leg) -> LegDTO:
         AeropuertoDTO(leg.origen.codigo, leg.origen.nombre),
         AeropuertoDTO(leg.destino.codigo, leg.destino.nombre),
     )
+
+
+_TRADUCCION: dict[str, Callable[[Any], Comando[UUID] | Comando[None]]] = {
+    "crear_reserva": _crear,
+    "registrar_pago": lambda c: RegistrarPago(id_reserva=UUID(c.id_reserva)),
+    "aprobar_reserva": lambda c: AprobarReserva(id_reserva=UUID(c.id_reserva)),
+    "cancelar_reserva": lambda c: CancelarReserva(id_reserva=UUID(c.id_reserva), motivo=c.motivo),
+}

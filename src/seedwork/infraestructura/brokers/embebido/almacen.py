@@ -9,15 +9,15 @@ from __future__ import annotations
 import heapq
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from seedwork.infraestructura.brokers import (
-    BrokerNoDisponible,
     Entrega,
     ErrorBroker,
     LetraMuerta,
@@ -26,15 +26,17 @@ from seedwork.infraestructura.brokers import (
 )
 
 VERSION = 1
+APLICACION = 0x5EED0B  # distingue este archivo de cualquier otro SQLite
 VIDA_S = 10.0  # sin latido en este tiempo, lo que tenía un consumidor pasa a otro
 RETENIDAS_MAXIMO = 10_000  # entregas apartadas por su clave antes de dejar de avanzar
+LOTE_BYTES = 4 * 1024 * 1024  # al pasarlos, un lote se da por lleno
 _ESPERA_BLOQUEO_MS = 10_000
 
 _ESQUEMA = """
 CREATE TABLE topicos (id INTEGER PRIMARY KEY, nombre TEXT NOT NULL UNIQUE, ultimo INTEGER NOT NULL);
 CREATE TABLE mensajes (
-    pos INTEGER PRIMARY KEY AUTOINCREMENT, topico INTEGER NOT NULL, clave TEXT, cabeceras TEXT NOT NULL,
-    cuerpo BLOB NOT NULL, fecha_ms INTEGER NOT NULL, destino INTEGER);
+    pos INTEGER PRIMARY KEY AUTOINCREMENT, topico INTEGER NOT NULL, fecha_ms INTEGER NOT NULL,
+    dirigido INTEGER NOT NULL DEFAULT 0, clave TEXT, cabeceras TEXT NOT NULL, cuerpo BLOB NOT NULL);
 CREATE INDEX mensajes_topico ON mensajes (topico, pos);
 CREATE TABLE suscripciones (
     id INTEGER PRIMARY KEY, nombre TEXT NOT NULL UNIQUE, inicio INTEGER NOT NULL, patrones TEXT NOT NULL);
@@ -60,32 +62,58 @@ def ahora_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+@dataclass(slots=True)
+class _Lote:
+    maximo: int
+    entregas: list[Entrega] = field(default_factory=list)
+    bytes: int = 0
+
+    @property
+    def lleno(self) -> bool:
+        return len(self.entregas) >= self.maximo or self.bytes >= LOTE_BYTES
+
+    def poner(self, entrega: Entrega) -> None:
+        self.entregas.append(entrega)
+        self.bytes += len(entrega.mensaje.cuerpo)
+
+
 class Almacen:
     """Una conexión al log. `ruta=None` es la memoria de este objeto."""
 
     def __init__(self, ruta: str | None) -> None:
         self._ruta = ruta
         self._db = abrir(ruta)
-        self._crear()
+        try:
+            self._crear()
+            self._pasar_a_wal()
+        except BaseException:
+            self._db.close()
+            raise
 
     def cerrar(self) -> None:
         self._db.close()
 
-    def publicar(self, mensajes: Sequence[Mensaje]) -> None:
-        fecha = ahora_ms()
-        with self._escribir(durable=True):
-            self._anadir(mensajes, fecha, destino=None)
+    def responder(self) -> None:
+        """Comprueba que la base contesta."""
+        self._uno("SELECT 1 FROM topicos")
 
-    def _anadir(self, mensajes: Sequence[Mensaje], fecha: int, destino: int | None) -> None:
+    def publicar(self, mensajes: Sequence[Mensaje]) -> None:
+        with self._escribir(durable=True):
+            self._anadir(mensajes)
+
+    def _anadir(self, mensajes: Sequence[Mensaje], *, dirigido: bool = False) -> int:
+        """Añade al log y devuelve la última posición. Lo dirigido no lo ve ningún cursor: va aparte, en `entregas`."""
+        fecha = ahora_ms()
         topicos = {nombre: self._id_topico(nombre) for nombre in {mensaje.topico for mensaje in mensajes}}
         self._db.executemany(
-            "INSERT INTO mensajes (topico, clave, cabeceras, cuerpo, fecha_ms, destino) VALUES (?,?,?,?,?,?)",
-            [(topicos[m.topico], m.clave, _a_json(m), m.cuerpo, fecha, destino) for m in mensajes],
+            "INSERT INTO mensajes (topico, clave, cabeceras, cuerpo, fecha_ms, dirigido) VALUES (?,?,?,?,?,?)",
+            [(topicos[m.topico], m.clave, _a_json(m), m.cuerpo, fecha, dirigido) for m in mensajes],
         )
         # Sin otro escritor, las posiciones del lote son consecutivas y acaban en la última.
-        primera = self._db.last_insert_rowid() - len(mensajes) + 1
-        ultimos = {topicos[m.topico]: primera + i for i, m in enumerate(mensajes)}
+        ultima = self._db.last_insert_rowid()
+        ultimos = {topicos[m.topico]: pos for pos, m in enumerate(mensajes, ultima - len(mensajes) + 1)}
         self._db.executemany("UPDATE topicos SET ultimo=? WHERE id=?", [(pos, id) for id, pos in ultimos.items()])
+        return ultima
 
     def suscribir(self, nombre: str, patrones: Sequence[str], desde: str) -> int:
         with self._escribir():
@@ -120,27 +148,25 @@ class Almacen:
         )
         self._db.execute("DELETE FROM consumidores WHERE suscripcion=? AND id=?", (suscripcion, dueno))
 
-    def tomar(self, suscripcion: int, coincide: Callable[[str], bool], dueno: str, maximo: int) -> list[Entrega]:
+    def tomar(
+        self, suscripcion: int, coincide: Callable[[str], bool], dueno: str, maximo: int, excepto: Collection[str]
+    ) -> list[Entrega]:
         """Hasta `maximo` entregas que nadie tenga; primero comprueba, sin escribir, que haya algo."""
-        if not self._hay_algo(suscripcion, coincide):
+        if not self._hay_algo(suscripcion, coincide, dueno):
             return []
         with self._escribir():
-            self._enterrar(suscripcion)
-            bloqueadas = {
-                fila[0]
-                for fila in self._db.execute(
-                    "SELECT DISTINCT clave FROM entregas WHERE suscripcion=? AND dueno IS NOT NULL AND dueno<>?"
-                    " AND clave IS NOT NULL",
-                    (suscripcion, dueno),
-                )
-            }
-            entregas = self._tomar_pendientes(suscripcion, dueno, maximo, bloqueadas)
-            avanzo = True
-            while avanzo and len(entregas) < maximo:
-                cupo = maximo - len(entregas)
-                avanzo, nuevas = self._tomar_nuevas(suscripcion, coincide, dueno, cupo, bloqueadas)
-                entregas += nuevas
-            return entregas
+            self._enterrar(suscripcion, dueno)
+            ajenas: list[Any] = self._db.execute(
+                "SELECT DISTINCT clave FROM entregas WHERE suscripcion=? AND dueno IS NOT NULL AND dueno<>?"
+                " AND clave IS NOT NULL",
+                (suscripcion, dueno),
+            ).fetchall()
+            bloqueadas: set[str] = set(excepto).union(clave for (clave,) in ajenas)
+            lote = _Lote(maximo)
+            self._tomar_pendientes(suscripcion, dueno, lote, bloqueadas)
+            if not lote.lleno:
+                self._tomar_nuevas(suscripcion, coincide, dueno, lote, bloqueadas)
+            return lote.entregas
 
     def proxima_ms(self, suscripcion: int) -> int | None:
         """Cuándo vence la próxima espera de un reintento."""
@@ -150,14 +176,15 @@ class Almacen:
         )
         return None if fila is None or fila[0] is None else int(fila[0])
 
-    def _hay_algo(self, suscripcion: int, coincide: Callable[[str], bool]) -> bool:
+    def _hay_algo(self, suscripcion: int, coincide: Callable[[str], bool], dueno: str) -> bool:
         ahora = ahora_ms()
         pendiente = self._uno(
             "SELECT 1 FROM entregas WHERE suscripcion=? AND dueno IS NULL AND disponible_ms<=? LIMIT 1",
             (suscripcion, ahora),
         )
         if pendiente or self._uno(
-            "SELECT 1 FROM consumidores WHERE suscripcion=? AND vence_ms<? LIMIT 1", (suscripcion, ahora)
+            "SELECT 1 FROM consumidores WHERE suscripcion=? AND vence_ms<? AND id<>? LIMIT 1",
+            (suscripcion, ahora, dueno),
         ):
             return True
         return any(leido < ultimo for _, leido, ultimo in self._cursores(suscripcion, coincide))
@@ -170,80 +197,76 @@ class Almacen:
         )
         return [(id, leido, ultimo) for id, nombre, leido, ultimo in filas if coincide(nombre)]
 
-    def _enterrar(self, suscripcion: int) -> None:
+    def _enterrar(self, suscripcion: int, dueno: str) -> None:
+        # A uno mismo no: si su latido se retrasó, sigue vivo y con lo suyo en las manos.
         muertos: list[Any] = self._db.execute(
-            "SELECT id FROM consumidores WHERE suscripcion=? AND vence_ms<?", (suscripcion, ahora_ms())
+            "SELECT id FROM consumidores WHERE suscripcion=? AND vence_ms<? AND id<>?",
+            (suscripcion, ahora_ms(), dueno),
         ).fetchall()
-        for (dueno,) in muertos:
-            self._soltar(suscripcion, dueno)
+        for (muerto,) in muertos:
+            self._soltar(suscripcion, muerto)
 
-    def _tomar_pendientes(self, suscripcion: int, dueno: str, maximo: int, bloqueadas: set[str]) -> list[Entrega]:
+    def _tomar_pendientes(self, suscripcion: int, dueno: str, lote: _Lote, bloqueadas: Collection[str]) -> None:
         ahora = ahora_ms()
-        elegidas = []
-        filas = self._db.execute(
-            "SELECT pos, clave, intentos, sospechosa, disponible_ms FROM entregas"
-            " WHERE suscripcion=? AND dueno IS NULL ORDER BY pos",
-            (suscripcion,),
+        pendientes = self._db.execute(
+            "SELECT pos, clave, intentos, sospechosa FROM entregas"
+            " WHERE suscripcion=? AND dueno IS NULL AND disponible_ms<=? ORDER BY pos",
+            (suscripcion, ahora),
         )
-        for pos, clave, intentos, sospechosa, disponible in filas:
-            if disponible <= ahora and clave not in bloqueadas:
-                elegidas.append((pos, intentos, sospechosa))
-            if len(elegidas) == maximo:
+        for pos, clave, intentos, sospechosa in pendientes:
+            if lote.lleno:
                 break
-        filas.close()
+            if clave not in bloqueadas:
+                lote.poner(Entrega(self._mensaje(pos), intentos, bool(sospechosa), pos))
+        pendientes.close()
         self._db.executemany(
             "UPDATE entregas SET dueno=?, disponible_ms=0 WHERE suscripcion=? AND pos=?",
-            [(dueno, suscripcion, pos) for pos, _, _ in elegidas],
+            [(dueno, suscripcion, entrega.referencia) for entrega in lote.entregas],
         )
-        return [Entrega(self._mensaje(pos), intentos, bool(sospechosa), pos) for pos, intentos, sospechosa in elegidas]
 
     def _tomar_nuevas(
-        self, suscripcion: int, coincide: Callable[[str], bool], dueno: str, maximo: int, bloqueadas: set[str]
-    ) -> tuple[bool, list[Entrega]]:
+        self, suscripcion: int, coincide: Callable[[str], bool], dueno: str, lote: _Lote, bloqueadas: set[str]
+    ) -> None:
         # Una clave con algo retenido sin dueño sigue retenida: lo nuevo va detrás.
-        retenidas = [
-            fila[0]
-            for fila in self._db.execute(
-                "SELECT clave FROM entregas WHERE suscripcion=? AND dueno IS NULL AND disponible_ms=0 LIMIT ?",
-                (suscripcion, RETENIDAS_MAXIMO),
-            )
-        ]
-        bloqueadas |= {clave for clave in retenidas if clave is not None}
+        retenidas: list[Any] = self._db.execute(
+            "SELECT clave FROM entregas WHERE suscripcion=? AND dueno IS NULL AND disponible_ms=0 LIMIT ?",
+            (suscripcion, RETENIDAS_MAXIMO),
+        ).fetchall()
+        bloqueadas |= {clave for (clave,) in retenidas if clave is not None}
         cupo_retenidas = RETENIDAS_MAXIMO - len(retenidas)
-        cursores = [c for c in self._cursores(suscripcion, coincide) if c[1] < c[2]]
-        entregas: list[Entrega] = []
         leidos: dict[int, int] = {}
         nuevas = []
-        for pos, topico, nombre, clave, cabeceras, cuerpo, destino in heapq.merge(
-            *[self._del_topico(topico, leido, maximo) for topico, leido, _ in cursores]
-        ):
-            if len(entregas) == maximo:
+        atrasados = {topico: leido for topico, leido, ultimo in self._cursores(suscripcion, coincide) if leido < ultimo}
+        for pos, topico, dirigido, mensaje in self._del_log(atrasados):
+            retener = mensaje.clave in bloqueadas
+            if lote.lleno or (retener and not dirigido and cupo_retenidas == 0):
                 break
-            if destino is None or destino == suscripcion:
-                retener = clave in bloqueadas
-                if retener and cupo_retenidas == 0:
-                    break
-                nuevas.append((suscripcion, pos, clave, None if retener else dueno))
-                if retener:
-                    cupo_retenidas -= 1
-                else:
-                    mensaje = Mensaje(topico=nombre, cuerpo=cuerpo, clave=clave, cabeceras=json.loads(cabeceras))
-                    entregas.append(Entrega(mensaje, 0, False, pos))
             leidos[topico] = pos
+            if dirigido:
+                continue
+            nuevas.append((suscripcion, pos, mensaje.clave, None if retener else dueno))
+            if retener:
+                cupo_retenidas -= 1
+            else:
+                lote.poner(Entrega(mensaje, 0, False, pos))
         self._db.executemany("INSERT INTO entregas (suscripcion, pos, clave, dueno) VALUES (?,?,?,?)", nuevas)
         self._db.executemany(
             "INSERT INTO cursores VALUES (?,?,?) ON CONFLICT DO UPDATE SET leido=excluded.leido",
             [(suscripcion, topico, leido) for topico, leido in leidos.items()],
         )
-        return bool(leidos), entregas
 
-    def _del_topico(self, topico: int, leido: int, maximo: int) -> list[Any]:
-        filas: list[Any] = self._db.execute(
-            "SELECT m.pos, m.topico, t.nombre, m.clave, m.cabeceras, m.cuerpo, m.destino FROM mensajes m"
-            " JOIN topicos t ON t.id=m.topico WHERE m.topico=? AND m.pos>? ORDER BY m.pos LIMIT ?",
-            (topico, leido, maximo),
-        ).fetchall()
-        return filas
+    def _del_log(self, desde: Mapping[int, int]) -> Iterator[tuple[int, int, bool, Mensaje]]:
+        """En orden, lo que sigue a cada posición de cada tópico. Una fila a la vez: los cuerpos pueden ser grandes."""
+        cursores = [
+            self._db.execute(
+                "SELECT m.pos, m.topico, m.dirigido, t.nombre, m.cuerpo, m.clave, m.cabeceras FROM mensajes m"
+                " JOIN topicos t ON t.id=m.topico WHERE m.topico=? AND m.pos>? ORDER BY m.pos",
+                (topico, pos),
+            )
+            for topico, pos in desde.items()
+        ]
+        for pos, topico, dirigido, *mensaje in heapq.merge(*cursores):
+            yield pos, topico, bool(dirigido), _a_mensaje(*mensaje)
 
     def confirmar(self, suscripcion: int, dueno: str, posiciones: Sequence[int]) -> None:
         with self._escribir():
@@ -270,11 +293,11 @@ class Almacen:
                 (intentos, disponible, suscripcion, pos, dueno),
             )
 
-    def devolver(self, suscripcion: int, dueno: str, posiciones: Sequence[int]) -> None:
+    def devolver(self, suscripcion: int, dueno: str, entregas: Sequence[Entrega]) -> None:
         with self._escribir():
             self._db.executemany(
-                "UPDATE entregas SET dueno=NULL WHERE suscripcion=? AND pos=? AND dueno=?",
-                [(suscripcion, pos, dueno) for pos in posiciones],
+                "UPDATE entregas SET dueno=NULL, intentos=? WHERE suscripcion=? AND pos=? AND dueno=?",
+                [(entrega.intentos, suscripcion, entrega.referencia, dueno) for entrega in entregas],
             )
 
     def desechar(self, suscripcion: int, dueno: str, pos: int, motivo: str, intentos: int) -> None:
@@ -292,19 +315,19 @@ class Almacen:
 
     def leer(self, coincide: Callable[[str], bool], pos: int, maximo: int) -> tuple[int, list[Mensaje]]:
         """Lo publicado después de `pos` para todos, y hasta dónde se leyó."""
-        topicos = [
-            id for id, nombre, ultimo in self._db.execute("SELECT id, nombre, ultimo FROM topicos")
-            if ultimo > pos and coincide(nombre)
-        ]  # fmt: skip
         mensajes: list[Mensaje] = []
-        for fila_pos, _, nombre, clave, cabeceras, cuerpo, destino in heapq.merge(
-            *[self._del_topico(topico, pos, maximo) for topico in topicos]
-        ):
-            if len(mensajes) == maximo:
-                break
-            pos = fila_pos
-            if destino is None:
-                mensajes.append(Mensaje(topico=nombre, cuerpo=cuerpo, clave=clave, cabeceras=json.loads(cabeceras)))
+        leidos_bytes = 0
+        with self._transaccion("BEGIN"):  # una sola foto: sin ella, otro tópico podría adelantar la posición
+            topicos: list[Any] = self._db.execute("SELECT id, nombre FROM topicos WHERE ultimo>?", (pos,)).fetchall()
+            for fila_pos, _, dirigido, mensaje in self._del_log(
+                {id: pos for id, nombre in topicos if coincide(nombre)}
+            ):
+                if len(mensajes) == maximo or leidos_bytes >= LOTE_BYTES:
+                    break
+                pos = fila_pos
+                if not dirigido:
+                    mensajes.append(mensaje)
+                    leidos_bytes += len(mensaje.cuerpo)
         return pos, mensajes
 
     def pos_desde(self, fecha_ms: int) -> int:
@@ -314,35 +337,43 @@ class Almacen:
 
     def letras(self, suscripcion: str | None, id: str | None, maximo: int) -> list[LetraMuerta]:
         filas = self._db.execute(
-            "SELECT l.id, s.nombre, l.topico, l.clave, l.cabeceras, l.cuerpo, l.motivo, l.intentos, l.fecha_ms"
+            "SELECT l.id, s.nombre, l.motivo, l.intentos, l.fecha_ms, l.topico, l.cuerpo, l.clave, l.cabeceras"
             " FROM letras_muertas l JOIN suscripciones s ON s.id=l.suscripcion"
-            " WHERE (?1 IS NULL OR s.nombre=?1) AND (?2 IS NULL OR l.id=?2) ORDER BY l.id LIMIT ?3",
-            (suscripcion, int(id) if id is not None and id.isdecimal() else id, maximo),
+            " WHERE (?1 IS NULL OR s.nombre=?1) AND (?2 IS NULL OR CAST(l.id AS TEXT)=?2) ORDER BY l.id LIMIT ?3",
+            (suscripcion, id, maximo),
         )
         return [
             LetraMuerta(
                 id=str(id),
                 suscripcion=nombre,
-                mensaje=Mensaje(topico=topico, cuerpo=cuerpo, clave=clave, cabeceras=json.loads(cabeceras)),
                 motivo=motivo,
                 intentos=intentos,
-                fecha_ms=fecha,
+                fecha_ms=fecha_ms,
+                mensaje=_a_mensaje(*mensaje),
             )
-            for id, nombre, topico, clave, cabeceras, cuerpo, motivo, intentos, fecha in filas
+            for id, nombre, motivo, intentos, fecha_ms, *mensaje in filas
         ]
 
-    def descartar(self, id: str, *, reenviar: bool) -> bool:
-        encontradas = self.letras(None, id, 1)
-        if not encontradas:
-            return False
-        letra = encontradas[0]
+    def descartar(self, id: str) -> bool:
         with self._escribir(durable=True):
-            if self._uno("DELETE FROM letras_muertas WHERE id=? RETURNING suscripcion", (int(id),)) is None:
+            return self._uno("DELETE FROM letras_muertas WHERE CAST(id AS TEXT)=? RETURNING id", (id,)) is not None
+
+    def reenviar(self, id: str) -> bool:
+        with self._escribir(durable=True):
+            fila = self._uno(
+                "DELETE FROM letras_muertas WHERE CAST(id AS TEXT)=? RETURNING suscripcion, topico, cuerpo, clave,"
+                " cabeceras",
+                (id,),
+            )
+            if fila is None:
                 return False
-            if reenviar:
-                fila = self._uno("SELECT id FROM suscripciones WHERE nombre=?", (letra.suscripcion,))
-                self._anadir([letra.mensaje], ahora_ms(), destino=fila[0] if fila else None)
-        return True
+            suscripcion, *mensaje = fila
+            letra = _a_mensaje(*mensaje)
+            pos = self._anadir([letra], dirigido=True)
+            self._db.execute(
+                "INSERT INTO entregas (suscripcion, pos, clave) VALUES (?,?,?)", (suscripcion, pos, letra.clave)
+            )
+            return True
 
     def purgar(self, antes_ms: int, maximo: int) -> int:
         """Borra hasta `maximo` mensajes viejos que ninguna suscripción espera; devuelve cuántos."""
@@ -382,7 +413,7 @@ class Almacen:
         )
         if fila is None:
             raise ErrorBroker(f"Falta en el log el mensaje {pos}, que alguien espera: el archivo está dañado")
-        return Mensaje(topico=fila[0], cuerpo=fila[1], clave=fila[2], cabeceras=json.loads(fila[3]))
+        return _a_mensaje(*fila)
 
     def _ultima_pos(self) -> int:
         fila = self._uno("SELECT coalesce(max(pos), 0) FROM mensajes")
@@ -402,46 +433,68 @@ class Almacen:
         cursor.close()
         return fila
 
-    @contextmanager
-    def _escribir(self, *, durable: bool = False) -> Iterator[None]:
+    def _escribir(self, *, durable: bool = False) -> AbstractContextManager[None]:
         # Perder en un corte de luz una confirmación sólo repite una entrega; perder una publicación, un mensaje.
         self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-        self._db.execute("BEGIN IMMEDIATE")
+        return self._transaccion("BEGIN IMMEDIATE")
+
+    @contextmanager
+    def _transaccion(self, comienzo: str) -> Iterator[None]:
+        self._db.execute(comienzo)
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:  # con el disco lleno SQLite ya la deshizo
                 self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def _crear(self) -> None:
         with self._escribir(durable=True):
-            version = self._uno("PRAGMA user_version")
-            if version == (0,):
+            aplicacion, version, tablas = (
+                self._uno(consulta)
+                for consulta in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+            )
+            if tablas == (0,):
                 self._db.execute(_ESQUEMA)
+                self._db.execute(f"PRAGMA application_id={APLICACION}")
                 self._db.execute(f"PRAGMA user_version={VERSION}")
+            elif aplicacion != (APLICACION,):
+                raise ErrorBroker(f"{self._ruta} es una base SQLite de otra cosa, no un broker embebido")
             elif version is not None and version[0] > VERSION:
                 raise ErrorBroker(
                     f"El broker {self._ruta} es de una versión más nueva ({version[0]}) que este código ({VERSION}):"
                     " actualice el código"
                 )
 
+    def _pasar_a_wal(self) -> None:
+        # Cambiar de diario no espera turno como una escritura: si otro abre a la vez, falla al instante.
+        limite = time.monotonic() + _ESPERA_BLOQUEO_MS / 1000
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except apsw.BusyError:
+                if time.monotonic() > limite:
+                    raise
+            time.sleep(0.005)
+
 
 def abrir(ruta: str | None) -> apsw.Connection:
     """Una conexión a `ruta`, cuya carpeta se crea si falta."""
-    if ruta is not None:
-        Path(ruta).parent.mkdir(parents=True, exist_ok=True)
     try:
+        if ruta is not None:
+            Path(ruta).parent.mkdir(parents=True, exist_ok=True)
         db = apsw.Connection(ruta or ":memory:")
-        db.set_busy_timeout(_ESPERA_BLOQUEO_MS)
-        db.execute("PRAGMA journal_mode=WAL")
-    except (apsw.CantOpenError, apsw.IOError) as error:
-        raise BrokerNoDisponible(f"No se pudo abrir el broker {ruta}: {error}") from error
-    except apsw.NotADBError as error:
-        raise ErrorBroker(f"{ruta} existe y no es un broker embebido") from error
+    except (OSError, apsw.CantOpenError) as error:
+        raise ErrorBroker(f"No se puede abrir el broker {ruta}: {error}") from error
+    db.set_busy_timeout(_ESPERA_BLOQUEO_MS)
     return db
 
 
 def _a_json(mensaje: Mensaje) -> str:
     return json.dumps(dict(mensaje.cabeceras), ensure_ascii=False)
+
+
+def _a_mensaje(topico: str, cuerpo: bytes, clave: str | None, cabeceras: str) -> Mensaje:
+    return Mensaje(topico=topico, cuerpo=cuerpo, clave=clave, cabeceras=json.loads(cabeceras))

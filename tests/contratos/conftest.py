@@ -1,0 +1,39 @@
+"""Los brokers sobre los que corre el contrato: añadir uno es añadir aquí su banco."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.contratos.banco import Banco
+
+from seedwork.infraestructura.brokers.embebido.almacen import VIDA_S
+from seedwork.infraestructura.brokers.embebido.broker import TAMANO_MAXIMO
+
+
+def _archivo(carpeta: Path) -> Banco:
+    return Banco(f"embebido:///{carpeta}/broker.db", vida_s=VIDA_S + 2, tamano_maximo=TAMANO_MAXIMO)
+
+
+def _memoria(_carpeta: Path) -> Banco:
+    return Banco("embebido://", vida_s=VIDA_S + 2, tamano_maximo=TAMANO_MAXIMO, de_un_proceso=True)
+
+
+COMPARTIDOS = {"archivo": _archivo}
+TODOS = {**COMPARTIDOS, "memoria": _memoria}
+
+
+@pytest.fixture(params=TODOS)
+async def banco(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Banco]:
+    banco = TODOS[request.param](tmp_path)
+    yield banco
+    await banco.cerrar()
+
+
+@pytest.fixture(params=COMPARTIDOS)
+async def compartido(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Banco]:
+    """Un broker que pueden usar varios procesos."""
+    banco = COMPARTIDOS[request.param](tmp_path)
+    yield banco
+    await banco.cerrar()

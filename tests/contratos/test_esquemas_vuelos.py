@@ -1,0 +1,171 @@
+"""El contrato publicado de vuelos: los `.avsc` son los que se derivan, y lo ya escrito se sigue leyendo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
+from seedwork.infraestructura.esquemas import esquema_de, ruta_publicada, texto_publicable
+
+REGISTROS = [eventos.EventosReserva, comandos.ComandosReserva]
+
+# Las huellas y los bytes de la versión 1 tal como salió. No se regeneran: si una prueba de éstas falla, lo que hay
+# que cambiar es el esquema, que dejó de leer lo que otros ya escribieron.
+HUELLAS_V1 = {
+    eventos.EventosReserva: "551971c88b5f5e7690a62d487a2cc99e6e9ce8433e281f72303574e657ad6e05",
+    comandos.ComandosReserva: "174a5ef02bc8a7d50d73a038dd909998bd605b7445773be759c79c7f097f04f3",
+}
+RESERVA, CLIENTE = "018f0000-0000-7000-8000-00000000000a", "018f0000-0000-7000-8000-00000000000c"
+SOBRE: dict[str, Any] = {
+    "id": "018f0000-0000-7000-8000-000000000001",
+    "time": 1669122600123,
+    "ingestion": 1669122600456,
+    "service_name": "aeroalpes",
+}
+CABEZA_V1 = "4830313866303030302d303030302d373030302d383030302d303030303030303030303031f6b2adf7936190b8adf7936106312e30"
+AVRO_Y_SERVICIO_V1 = "206170706c69636174696f6e2f6176726f126165726f616c706573"
+RESERVA_V1 = "4830313866303030302d303030302d373030302d383030302d303030303030303030303061"
+CLIENTE_V1 = "4830313866303030302d303030302d373030302d383030302d303030303030303030303063"
+
+V1: dict[str, tuple[str, Any]] = {
+    "ReservaCreada": (
+        f"{CABEZA_V1}1a52657365727661437265616461{AVRO_Y_SERVICIO_V1}02{RESERVA_V1}02{CLIENTE_V1}"
+        "1250454e4449454e5445f6b2adf79361000000",
+        eventos.EventosReserva(
+            **SOBRE,
+            type="ReservaCreada",
+            reserva_creada=eventos.ReservaCreada(
+                id_reserva=RESERVA, id_cliente=CLIENTE, estado="PENDIENTE", fecha_creacion=1669122600123
+            ),
+        ),
+    ),
+    "ReservaPagada": (
+        f"{CABEZA_V1}1a52657365727661506167616461{AVRO_Y_SERVICIO_V1}0002{RESERVA_V1}000c504147414441f6b2adf793610000",
+        eventos.EventosReserva(
+            **SOBRE,
+            type="ReservaPagada",
+            reserva_pagada=eventos.ReservaPagada(
+                id_reserva=RESERVA, estado="PAGADA", fecha_actualizacion=1669122600123
+            ),
+        ),
+    ),
+    "ReservaAprobada": (
+        f"{CABEZA_V1}1e526573657276614170726f62616461{AVRO_Y_SERVICIO_V1}000002{RESERVA_V1}02{CLIENTE_V1}"
+        "104150524f424144410100",
+        eventos.EventosReserva(
+            **SOBRE,
+            type="ReservaAprobada",
+            reserva_aprobada=eventos.ReservaAprobada(
+                id_reserva=RESERVA, id_cliente=CLIENTE, estado="APROBADA", fecha_actualizacion=-1
+            ),
+        ),
+    ),
+    "ReservaCancelada": (
+        f"{CABEZA_V1}205265736572766143616e63656c616461{AVRO_Y_SERVICIO_V1}00000002{RESERVA_V1}001243414e43454c414441"
+        "f6b2adf793613e73696e206375706f20656e20656c207675656c6f206465206d61c3b1616e61",
+        eventos.EventosReserva(
+            **SOBRE,
+            type="ReservaCancelada",
+            reserva_cancelada=eventos.ReservaCancelada(
+                id_reserva=RESERVA,
+                estado="CANCELADA",
+                fecha_actualizacion=1669122600123,
+                motivo="sin cupo en el vuelo de mañana",
+            ),
+        ),
+    ),
+    "CrearReserva": (
+        f"{CABEZA_V1}18437265617252657365727661{AVRO_Y_SERVICIO_V1}02{RESERVA_V1}02{CLIENTE_V1}"
+        "02020402ffdfe6a2e2a01cfeeffea1fa9d7306424f472645"
+        "6c20446f7261646f202d20426f676f74c3a1064a464b000000000000020c4144554c544f000206746f6b000000",
+        comandos.ComandosReserva(
+            **SOBRE,
+            type="CrearReserva",
+            crear_reserva=comandos.CrearReserva(
+                id_reserva=RESERVA,
+                id_cliente=CLIENTE,
+                itinerarios=[
+                    comandos.Itinerario(
+                        odos=[
+                            comandos.Odo(
+                                segmentos=[
+                                    comandos.Segmento(
+                                        legs=[
+                                            comandos.Leg(
+                                                fecha_salida=-62135596800000,
+                                                fecha_llegada=253402300799999,
+                                                origen=comandos.Locacion(codigo="BOG", nombre="El Dorado - Bogotá"),
+                                                destino=comandos.Locacion(codigo="JFK", nombre=""),
+                                            )
+                                        ]
+                                    ),
+                                    comandos.Segmento(legs=[]),
+                                ]
+                            )
+                        ]
+                    )
+                ],
+                pasajeros=["ADULTO"],
+                medio_pago="tok",
+            ),
+        ),
+    ),
+    "RegistrarPago": (
+        f"{CABEZA_V1}1a5265676973747261725061676f{AVRO_Y_SERVICIO_V1}0002{RESERVA_V1}0000",
+        comandos.ComandosReserva(
+            **SOBRE, type="RegistrarPago", registrar_pago=comandos.RegistrarPago(id_reserva=RESERVA)
+        ),
+    ),
+    "AprobarReserva": (
+        f"{CABEZA_V1}1c4170726f62617252657365727661{AVRO_Y_SERVICIO_V1}000002{RESERVA_V1}00",
+        comandos.ComandosReserva(
+            **SOBRE, type="AprobarReserva", aprobar_reserva=comandos.AprobarReserva(id_reserva=RESERVA)
+        ),
+    ),
+    "CancelarReserva": (
+        f"{CABEZA_V1}1e43616e63656c617252657365727661{AVRO_Y_SERVICIO_V1}00000002{RESERVA_V1}0a7961206e6f",
+        comandos.ComandosReserva(
+            **SOBRE,
+            type="CancelarReserva",
+            cancelar_reserva=comandos.CancelarReserva(id_reserva=RESERVA, motivo="ya no"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("tipo", REGISTROS)
+def test_el_avsc_publicado_es_el_que_se_deriva(tipo: type) -> None:
+    assert ruta_publicada(tipo).read_text(encoding="utf-8") == texto_publicable(tipo)
+
+
+@pytest.mark.parametrize("tipo", REGISTROS)
+def test_el_esquema_de_la_version_1_sigue_entre_los_que_se_leen(tipo: type) -> None:
+    assert HUELLAS_V1[tipo] in esquema_de(tipo).escritores
+
+
+@pytest.mark.parametrize("variante", V1)
+def test_lo_escrito_con_la_version_1_se_lee_igual(variante: str) -> None:
+    escrito, registro = V1[variante]
+    tipo = type(registro)
+    assert esquema_de(tipo).decodificar(bytes.fromhex(escrito), HUELLAS_V1[tipo]) == registro
+
+
+@pytest.mark.parametrize("tipo", REGISTROS)
+def test_cada_registro_lleva_el_sobre_y_sus_variantes_son_opcionales(tipo: type) -> None:
+    campos = {campo["name"]: campo for campo in esquema_de(tipo).avro["fields"]}
+    sobre = ["id", "time", "ingestion", "specversion", "type", "datacontenttype", "service_name"]
+    assert list(campos)[: len(sobre)] == sobre
+    for nombre, campo in campos.items():
+        if nombre not in sobre:
+            assert campo["type"][0] == "null"
+            assert campo["default"] is None
+
+
+def test_la_creacion_lleva_lo_que_el_contrato_promete() -> None:
+    variante = next(c for c in esquema_de(eventos.EventosReserva).avro["fields"] if c["name"] == "reserva_creada")
+    campos = {campo["name"]: campo["type"] for campo in variante["type"][1]["fields"]}
+    assert campos == {
+        "id_reserva": "string", "id_cliente": ["null", "string"], "estado": "string", "fecha_creacion": "long",
+    }  # fmt: skip
