@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -40,7 +42,14 @@ def abrir_navegador(perfil: Path, ancho_px: int = 1280, alto_px: int = 1000) -> 
     binario = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if binario:
         opciones.binary_location = binario
-    navegador = Chrome(options=opciones, service=Service(executable_path=shutil.which("chromedriver")))
+    try:
+        navegador = Chrome(options=opciones, service=Service(executable_path=shutil.which("chromedriver")))
+    except WebDriverException as error:
+        if binario or os.environ.get("CI"):
+            raise
+        pytest.skip(
+            f"No hay un Chromium con el que abrir la página (en Debian: apt install chromium-driver): {error.msg}"
+        )
     try:
         ajustar(navegador, ancho_px, alto_px)
         yield navegador

@@ -81,7 +81,7 @@ def problema(estado: int, detalle: str) -> web.Response:
 async def hasta(condicion: Callable[[], bool]) -> None:
     """Espera por algo que pasa en otro proceso, donde no hay evento que esperar."""
     async with asyncio.timeout(ESPERA_S):
-        while not condicion():  # noqa: ASYNC110
+        while not condicion():
             await asyncio.sleep(0.01)
 
 

@@ -14,11 +14,20 @@ from pydantic import BaseModel
 from seedwork.aplicacion.firmas import ErrorDeArranque
 from seedwork.aplicacion.hilos import entero
 from seedwork.infraestructura import declaracion
-from seedwork.infraestructura.brokers import Broker, BrokerNoDisponible, Lector, Mensaje, Suscripcion, conectar
+from seedwork.infraestructura.brokers import (
+    Broker,
+    BrokerNoDisponible,
+    ErrorBroker,
+    Lector,
+    Mensaje,
+    Suscripcion,
+    conectar,
+)
 from seedwork.infraestructura.codificacion import codificar, codificar_evento
 from seedwork.infraestructura.configuracion import broker_del_entorno
 from seedwork.infraestructura.consumidor import MotorConsumo
 from seedwork.infraestructura.declaracion import Consumidor, Ruta, con_suscripcion
+from seedwork.infraestructura.observabilidad import configurar_registro
 from seedwork.infraestructura.outbox import DespachadorOutbox
 from seedwork.infraestructura.procesador import Procesador
 from seedwork.infraestructura.relay import Relay
@@ -304,7 +313,12 @@ class Mensajeria:
             self._loop.call_soon_threadsafe(self._parar.set)
 
     def run(self, *, al_estar_lista: Callable[[], None] | None = None) -> None:
-        """Corre por su cuenta hasta SIGINT o SIGTERM, y para en orden."""
+        """Corre por su cuenta hasta SIGINT o SIGTERM, y para en orden.
+
+        Si nadie configuró structlog, escribe los registros sin las variables de cada traza: llevan mensajes enteros.
+        """
+        if not structlog.is_configured():
+            configurar_registro()
         asyncio.run(self.servir(al_estar_lista=al_estar_lista, senales=(signal.SIGINT, signal.SIGTERM)))
 
     async def servir(
@@ -382,7 +396,8 @@ async def _terminar(tareas: Iterable[asyncio.Task[None]], limite: float) -> None
 
 def _registrar_error(tarea: asyncio.Task[None]) -> None:
     if not tarea.cancelled() and (error := tarea.exception()) is not None:
-        _log.error("mensajeria.tarea_terminada", error=f"{type(error).__name__}: {error}", exc_info=error)
+        dicho = isinstance(error, ErrorBroker)  # ya es una frase que lo explica
+        _log.error("mensajeria.tarea_terminada", error=f"{type(error).__name__}: {error}", exc_info=not dicho and error)
 
 
 def _loop_en_curso() -> asyncio.AbstractEventLoop | None:

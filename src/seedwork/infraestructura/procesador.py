@@ -18,6 +18,7 @@ from seedwork.infraestructura.codificacion import codificar_evento, decodificar,
 from seedwork.infraestructura.declaracion import Consumidor, Ruta
 from seedwork.infraestructura.outbox import DespachadorOutbox
 from seedwork.infraestructura.politica import ErrorPermanente
+from seedwork.infraestructura.schema.v1.mensajes import MensajeIntegracion
 from seedwork.infraestructura.sistema import Sistema
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class Procesador:
         for ruta in self._rutas:
             if ruta.atiende(nombre):
                 contenido = decodificar(mensaje, ruta.tipo)
-                await self._ejecutar(ruta, contenido, self._entrada(mensaje, ruta))
+                await self._ejecutar(ruta, contenido, self._entrada(mensaje, contenido, ruta))
 
     def cerrar(self) -> None:
         """Suelta sus hilos, sin esperar al handler que siga en alguno."""
@@ -157,8 +158,8 @@ class Procesador:
             id=id,
         )
 
-    def _entrada(self, mensaje: Mensaje, ruta: _RutaCompilada) -> Entrada | None:
-        id = mensaje.cabeceras.get("id")
+    def _entrada(self, mensaje: Mensaje, contenido: Any, ruta: _RutaCompilada) -> Entrada | None:
+        id = mensaje.cabeceras.get("id") or (contenido.id if isinstance(contenido, MensajeIntegracion) else None)
         if id is None:
             return None  # ajeno y sin identidad: no hay con qué reconocer una repetición
         return Entrada(suscripcion=self._suscripcion, id=id if self._una_por_mensaje else f"{id}#{ruta.nombre}")

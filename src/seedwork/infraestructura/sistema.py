@@ -8,16 +8,19 @@ from typing import Any
 
 import svcs
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from seedwork.aplicacion.bus import Bus
 from seedwork.aplicacion.completitud import exigir_completo
+from seedwork.aplicacion.firmas import ErrorDeArranque
 from seedwork.aplicacion.mensajes import Despachador, Inbox, Reloj
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.aplicacion.uow import UnidadTrabajo
 from seedwork.dominio.eventos import ahora
 from seedwork.infraestructura.base_datos import BaseOcupada, crear_motor, de_lectura, es_ocupada
+from seedwork.infraestructura.brokers import conectar
 from seedwork.infraestructura.dependencias import Dependencias, reunir
 from seedwork.infraestructura.inbox import InboxSQLAlchemy
 from seedwork.infraestructura.migraciones import SEEDWORK, Migraciones, migrar
@@ -25,6 +28,10 @@ from seedwork.infraestructura.outbox import AvisoOutbox, DespachadorOutbox, Serv
 from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
 
 _RAICES = (UnidadTrabajo, UnidadTrabajoSQLAlchemy, Session)
+
+
+class BaseInservible(ErrorDeArranque):
+    """La base de datos que se pidió no se puede abrir o no es una base."""
 
 
 class SinBaseDeDatos(RuntimeError):
@@ -80,7 +87,7 @@ def bootstrap(
     fabrica_motor: Callable[[str], Engine] = crear_motor,
     puertos: Mapping[Any, Any] | None = None,
 ) -> Sistema:
-    """Arma el bus: comprueba los módulos, abre la base, aplica sus migraciones y compila cada handler.
+    """Arma el bus: comprueba módulos y URL del broker, abre la base, la migra y compila cada handler.
 
     `puertos` reemplaza proveedores (en una prueba). Sin `base_datos` no hay transacciones, outbox ni inbox. Lanza
     `ErrorDeArranque` (o una de sus clases) con una frase que nombra lo que está mal armado.
@@ -88,15 +95,21 @@ def bootstrap(
     modulos = tuple(modulos)
     for modulo in modulos:
         exigir_completo(modulo)
+    if broker is not None:
+        conectar(broker)  # no abre nada: comprueba la URL antes de empezar
     motor = fabrica_motor(base_datos) if base_datos is not None else None
     try:
         if motor is not None:
             propias = [m for modulo in modulos for m in modulo.migraciones if isinstance(m, Migraciones)]
             migrar(motor, SEEDWORK, *propias)
         return Sistema(modulos, motor=motor, servicio=servicio, broker=broker, puertos=puertos or {})
-    except BaseException:
+    except BaseException as error:
         if motor is not None:
             motor.dispose()
+        if isinstance(error, DBAPIError):
+            # La URL ya se leyó bien; lo que sale de aquí es que no hay base, o que lo que hay no lo es.
+            donde = make_url(base_datos or "").render_as_string(hide_password=True)
+            raise BaseInservible(f"La base de datos {donde!r} no se puede usar: {error.orig}") from error
         raise
 
 
