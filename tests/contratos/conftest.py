@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 from tests.contratos.banco import Banco
+from tests.contratos.banco_kafka import kafka
+from tests.contratos.banco_pulsar import pulsar
+from tests.contratos.banco_rabbitmq import rabbitmq
+from tests.contratos.banco_redis import redis
 
 from seedwork.infraestructura.brokers.embebido.almacen import VIDA_S
 from seedwork.infraestructura.brokers.embebido.broker import TAMANO_MAXIMO
@@ -20,7 +24,7 @@ def _memoria(_carpeta: Path) -> Banco:
     return Banco("embebido://", vida_s=VIDA_S + 2, tamano_maximo=TAMANO_MAXIMO, de_un_proceso=True)
 
 
-COMPARTIDOS = {"archivo": _archivo}
+COMPARTIDOS = {"archivo": _archivo, "kafka": kafka, "pulsar": pulsar, "rabbitmq": rabbitmq, "redis": redis}
 TODOS = {**COMPARTIDOS, "memoria": _memoria}
 
 

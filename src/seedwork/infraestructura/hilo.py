@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 import structlog
@@ -31,13 +32,19 @@ class MensajeriaEnHilo:
     def pedir(self, funcion: Callable[[], Coroutine[Any, Any, T]], plazo_s: float) -> T:
         """Corre `funcion` en el event loop de la mensajería y espera su resultado; `TimeoutError` si tarda más."""
         if not self._hilo.is_alive():
-            raise RuntimeError(f"La mensajería no está en marcha: {self.error or 'se paró'}")
+            raise self._parada()
         futuro = asyncio.run_coroutine_threadsafe(funcion(), self._loop)
         try:
             return futuro.result(plazo_s)
+        except CancelledError:
+            self._hilo.join(1)  # se estaba parando: en cuanto acabe dirá por qué
+            raise self._parada() from None
         except TimeoutError:
             futuro.cancel()
             raise
+
+    def _parada(self) -> RuntimeError:
+        return RuntimeError(f"La mensajería no está en marcha: {self.error or 'se paró'}")
 
     async def comprobar(self) -> None:
         """Vuelve si el broker responde."""

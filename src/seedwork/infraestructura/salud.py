@@ -42,5 +42,5 @@ def _broker(mensajeria: MensajeriaEnHilo | None) -> str | None:
     try:
         mensajeria.pedir(mensajeria.comprobar, _PLAZO_BROKER_S)
     except Exception as error:  # noqa: BLE001 - sea lo que sea, el broker no responde
-        return f"no responde: {error or type(error).__name__}"
+        return f"no responde: {str(error) or type(error).__name__}"
     return None

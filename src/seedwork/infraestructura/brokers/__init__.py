@@ -155,7 +155,14 @@ class URLBrokerInvalida(ErrorDeArranque):
 
 
 _ADAPTADORES = {
+    "amqp": "rabbitmq",
+    "amqps": "rabbitmq",
     "embebido": "embebido",
+    "kafka": "kafka",
+    "pulsar": "pulsar",
+    "pulsar+ssl": "pulsar",
+    "redis": "redis",
+    "rediss": "redis",
 }
 # Sólo ASCII: es lo que admiten todos los brokers.
 _TOPICO = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)

@@ -1,0 +1,83 @@
+"""La cara del broker de Pulsar."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from seedwork.infraestructura.brokers import Mensaje, compilar_patrones, validar
+from seedwork.infraestructura.brokers.pulsar.administracion import Administracion
+from seedwork.infraestructura.brokers.pulsar.cliente import Cliente
+from seedwork.infraestructura.brokers.pulsar.direccion import Direccion
+from seedwork.infraestructura.brokers.pulsar.formato import Sobre, a_pulsar
+from seedwork.infraestructura.brokers.pulsar.lector import LectorPulsar
+from seedwork.infraestructura.brokers.pulsar.letras import LetrasMuertasPulsar
+from seedwork.infraestructura.brokers.pulsar.suscripcion import SuscripcionPulsar
+
+# Pulsar admite 5 MiB de cuerpo y metadatos; una letra muerta lleva además su motivo y su origen.
+TAMANO_MAXIMO = 5 * 1024 * 1024 - 64 * 1024
+
+
+class _Cerrable(Protocol):
+    async def cerrar(self) -> None: ...
+
+
+class BrokerPulsar:
+    """Un `Broker` sobre Pulsar. No abre nada hasta que se usa."""
+
+    letras_muertas: LetrasMuertasPulsar
+
+    def __init__(self, direccion: Direccion) -> None:
+        self._cliente = Cliente(direccion)
+        self._administracion = Administracion(direccion)
+        self._abiertos: list[_Cerrable] = []
+        self.letras_muertas = LetrasMuertasPulsar(self._cliente)
+
+    async def publicar(self, mensajes: Sequence[Mensaje]) -> None:
+        for mensaje in mensajes:
+            validar(mensaje, TAMANO_MAXIMO)
+        if not mensajes:
+            return
+        await self._administracion.conservar()
+        por_topico: dict[str, list[tuple[Sobre, Mensaje]]] = {}
+        for mensaje in mensajes:
+            por_topico.setdefault(mensaje.topico, []).append((a_pulsar(mensaje), mensaje))
+        # Todos terminan aunque uno falle: nada sigue en camino cuando se sabe el resultado.
+        resultados = await asyncio.gather(
+            *(
+                self._cliente.enviar(self._cliente.direccion.topico(topico), sobres)
+                for topico, sobres in por_topico.items()
+            ),
+            return_exceptions=True,
+        )
+        for resultado in resultados:
+            if isinstance(resultado, BaseException):
+                raise resultado
+
+    async def suscribir(self, suscripcion: str, topicos: Sequence[str], *, desde: str = "inicio") -> SuscripcionPulsar:
+        compilar_patrones(topicos)
+        await self._cliente.hacer(lambda _: None)
+        await self._administracion.conservar()
+        await self.letras_muertas.preparar()
+        nueva = SuscripcionPulsar(self._cliente, self._administracion, suscripcion)
+        await nueva.abrir(topicos, desde)
+        self._abiertos.append(nueva)
+        return nueva
+
+    async def leer(self, topicos: Sequence[str], *, desde_hace_s: float = 0) -> LectorPulsar:
+        coincide = compilar_patrones(topicos)
+        lector = LectorPulsar(self._cliente, self._administracion, topicos, coincide, desde_hace_s)
+        await lector.abrir()
+        self._abiertos.append(lector)
+        return lector
+
+    async def comprobar(self) -> None:
+        topico = self._cliente.direccion.letras_muertas
+        await self._cliente.hacer(lambda cliente: cliente.get_topic_partitions(topico))
+
+    async def cerrar(self) -> None:
+        if not self._cliente.cerrado:
+            await asyncio.gather(*(abierto.cerrar() for abierto in self._abiertos), return_exceptions=True)
+            self._abiertos.clear()
+            await self._cliente.cerrar()

@@ -1,0 +1,155 @@
+"""El cliente de Pulsar visto desde el event loop: nada que bloquee corre en él, y sus errores son los del puerto."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+import pulsar
+
+from seedwork.infraestructura.brokers import (
+    BrokerCerrado,
+    BrokerNoDisponible,
+    ErrorBroker,
+    Mensaje,
+    MensajeNoPublicable,
+)
+from seedwork.infraestructura.brokers.pulsar.direccion import Direccion
+from seedwork.infraestructura.brokers.pulsar.formato import Sobre
+
+T = TypeVar("T")
+PLAZO_S = 8
+_EN_VUELO = 1_000
+_SIN_REMEDIO = (
+    pulsar.AuthenticationError,
+    pulsar.AuthorizationError,
+    pulsar.InvalidTopicName,
+    pulsar.InvalidUrl,
+    pulsar.TopicTerminated,
+)
+
+
+class Cliente:
+    """Una conexión con Pulsar, que se abre al usarla: heredada por un `fork` se queda colgada."""
+
+    def __init__(self, direccion: Direccion) -> None:
+        self.direccion = direccion
+        self.cerrado = False
+        self._hilos = ThreadPoolExecutor(8, thread_name_prefix="broker-pulsar")
+        self._cliente: pulsar.Client | None = None
+        self._productores: dict[str, asyncio.Future[pulsar.Producer]] = {}
+
+    async def hacer(self, funcion: Callable[[pulsar.Client], T], si_sobra: Callable[[T], None] | None = None) -> T:
+        """Corre `funcion(cliente)` en un hilo, entera; `si_sobra` recoge lo que devuelva si cancelan a quien espera."""
+        if self.cerrado:
+            raise BrokerCerrado(f"El broker {self.direccion.servicio} está cerrado")
+        if self._cliente is None:
+            self._cliente = pulsar.Client(
+                self.direccion.servicio,
+                operation_timeout_seconds=PLAZO_S,
+                connection_timeout_ms=3_000,
+                stats_interval_in_seconds=0,
+                logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error),
+            )
+        tarea = asyncio.get_running_loop().run_in_executor(self._hilos, self._traducir, funcion, self._cliente)
+        try:
+            return await asyncio.shield(tarea)
+        except asyncio.CancelledError:
+            if si_sobra is not None:
+                tarea.add_done_callback(partial(self._recoger, si_sobra))
+            raise
+
+    def _recoger(self, si_sobra: Callable[[T], None], tarea: asyncio.Future[T]) -> None:
+        if not tarea.cancelled() and tarea.exception() is None and not self.cerrado:
+            self._hilos.submit(si_sobra, tarea.result())
+
+    def _traducir(self, funcion: Callable[[pulsar.Client], T], cliente: pulsar.Client) -> T:
+        try:
+            return funcion(cliente)
+        except pulsar.PulsarException as error:
+            raise self.traducido(error) from error
+
+    def traducido(self, error: object) -> ErrorBroker:
+        if self.cerrado:
+            return BrokerCerrado(f"El broker {self.direccion.servicio} está cerrado")
+        if isinstance(error, _SIN_REMEDIO):
+            return ErrorBroker(f"El broker {self.direccion.servicio} lo rechaza: {error}")
+        return BrokerNoDisponible(f"El broker {self.direccion.servicio} no responde: {error}")
+
+    async def enviar(self, topico: str, sobres: Sequence[tuple[Sobre, Mensaje]]) -> None:
+        """Envía en orden y vuelve con el acuse de todos."""
+        productor = await self._productor(topico)
+        for inicio in range(0, len(sobres), _EN_VUELO):
+            await self._enviar(productor, sobres[inicio : inicio + _EN_VUELO])
+
+    async def _enviar(self, productor: pulsar.Producer, sobres: Sequence[tuple[Sobre, Mensaje]]) -> None:
+        loop = asyncio.get_running_loop()
+        hecho: asyncio.Future[None] = loop.create_future()
+        faltan, fallos = len(sobres), dict[int, Any]()
+
+        def acusado(indice: int, resultado: Any, _id: Any) -> None:
+            nonlocal faltan  # todos los acuses de un productor llegan por un mismo hilo
+            if resultado != pulsar.Result.Ok:
+                fallos[indice] = resultado
+            faltan -= 1
+            if not faltan:
+                _avisar(loop, hecho)
+
+        for indice, (sobre, _) in enumerate(sobres):
+            productor.send_async(sobre.cuerpo, partial(acusado, indice), **sobre.opciones)
+        try:
+            async with asyncio.timeout(PLAZO_S + 2):
+                await hecho
+        except TimeoutError as error:
+            raise BrokerNoDisponible(f"El broker {self.direccion.servicio} no acusó a tiempo") from error
+        for indice, resultado in sorted(fallos.items()):
+            if resultado == pulsar.Result.MessageTooBig:
+                raise MensajeNoPublicable(sobres[indice][1], "El mensaje es mayor de lo que este Pulsar admite")
+            raise self.traducido(resultado)
+
+    async def _productor(self, topico: str) -> pulsar.Producer:
+        futuro = self._productores.get(topico)
+        if futuro is None or (futuro.done() and (futuro.cancelled() or futuro.exception() is not None)):
+            futuro = asyncio.ensure_future(self.hacer(lambda cliente: _crear_productor(cliente, topico)))
+            self._productores[topico] = futuro
+        return await asyncio.shield(futuro)
+
+    async def cerrar(self) -> None:
+        if self.cerrado:
+            return
+        self.cerrado = True
+        loop = asyncio.get_running_loop()
+        if self._cliente is not None:
+            tarea = loop.run_in_executor(self._hilos, _cerrar, self._cliente)
+            await asyncio.wait([tarea], timeout=PLAZO_S)
+        self._hilos.shutdown(wait=False)
+
+
+def _crear_productor(cliente: pulsar.Client, topico: str) -> pulsar.Producer:
+    return cliente.create_producer(
+        topico,
+        # Un lote se confirma y se vuelve a entregar entero, y se reparte por la clave del primero.
+        batching_enabled=False,
+        send_timeout_millis=PLAZO_S * 1000,
+        max_pending_messages=8 * _EN_VUELO,
+        block_if_queue_full=False,
+    )
+
+
+def _avisar(loop: asyncio.AbstractEventLoop, hecho: asyncio.Future[None]) -> None:
+    def cumplir() -> None:
+        if not hecho.done():
+            hecho.set_result(None)
+
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(cumplir)
+
+
+def _cerrar(cliente: pulsar.Client) -> None:
+    try:
+        cliente.close()
+    except pulsar.PulsarException:
+        cliente.shutdown()

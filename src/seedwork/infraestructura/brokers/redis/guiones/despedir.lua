@@ -1,0 +1,2 @@
+if soltar(DUENO) then avisar() end
+llamar('DEL', turno(DUENO))

@@ -1,0 +1,133 @@
+"""Lo propio de Pulsar: su URL, lo ajeno, lo que ve un cliente cualquiera, y el estado que aquí se le añade."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+import uuid
+from collections.abc import AsyncIterator
+
+import pulsar
+import pytest
+from tests.contratos.banco import Banco, cuerpos, mensajes, tomar
+from tests.contratos.banco_pulsar import pulsar as banco_pulsar
+
+from seedwork.infraestructura.brokers import BrokerNoDisponible, Mensaje, URLBrokerInvalida, conectar
+from seedwork.infraestructura.brokers.pulsar import estado
+from seedwork.infraestructura.brokers.pulsar.direccion import leer_url
+
+
+@pytest.fixture
+async def banco(tmp_path: object) -> AsyncIterator[Banco]:
+    banco = banco_pulsar(tmp_path)  # type: ignore[arg-type]
+    yield banco
+    await banco.cerrar()
+
+
+@pytest.fixture
+def ajeno(banco: Banco) -> object:
+    """Un cliente de Pulsar cualquiera."""
+    cliente = pulsar.Client(banco.url.partition("?")[0], logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
+    yield cliente
+    cliente.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["pulsar://", "pulsar://h:no", "pulsar://h/solo", "pulsar://h/a/b/c", "pulsar://h?otra=1", "pulsar://h?admin=ftp"],
+)
+def test_una_url_que_no_se_entiende_se_dice(url: str) -> None:
+    with pytest.raises(URLBrokerInvalida, match="pulsar://host"):
+        conectar(url)
+
+
+def test_la_url_dice_el_namespace_y_la_administracion() -> None:
+    direccion = leer_url("pulsar://h:1/t/n?admin=http://a:2/")
+
+    assert (direccion.servicio, direccion.admin) == ("pulsar://h:1", "http://a:2")
+    assert direccion.topico("a.b") == "persistent://t/n/a.b"
+    assert leer_url("pulsar://h").espacio == "public/default"
+
+
+async def test_sin_broker_publicar_y_suscribir_lo_dicen_en_su_plazo() -> None:
+    with socket.socket() as libre:
+        libre.bind(("127.0.0.1", 0))
+        puerto = libre.getsockname()[1]
+    broker = conectar(f"pulsar://127.0.0.1:{puerto}?admin=http://127.0.0.1:{puerto}")
+    empezo = time.monotonic()
+
+    with pytest.raises(BrokerNoDisponible, match=str(puerto)):
+        await broker.publicar(mensajes("a.b", 1))
+
+    assert time.monotonic() - empezo < 11
+    await broker.cerrar()
+    assert time.monotonic() - empezo < 20
+
+
+async def test_un_cliente_cualquiera_ve_la_clave_y_los_atributos_de_cloudevents(
+    banco: Banco, ajeno: pulsar.Client
+) -> None:
+    consumidor = ajeno.subscribe(banco.topico(), "ajena", initial_position=pulsar.InitialPosition.Earliest)
+    cabeceras = {"id": "7", "type": "creado", "datacontenttype": "application/json"}
+    await banco.broker().publicar([Mensaje(topico=banco.topico(), cuerpo=b"{}", clave="k", cabeceras=cabeceras)])
+
+    visto = await asyncio.to_thread(consumidor.receive, 10_000)
+    assert (visto.partition_key(), visto.data()) == ("k", b"{}")
+    assert visto.properties() == {"ce_id": "7", "ce_type": "creado", "content-type": "application/json"}
+
+
+async def test_lo_ajeno_llega_con_lo_que_traiga(banco: Banco, ajeno: pulsar.Client) -> None:
+    suscripcion = await banco.broker().suscribir(banco.suscripcion(), [banco.topico()])
+    productor = ajeno.create_producer(banco.topico())
+    await asyncio.to_thread(productor.send, b"a secas")
+    await asyncio.to_thread(productor.send, b"con", {"ce_id": "1", "x": "2"}, "k")
+
+    entregas = await tomar(suscripcion, 2)
+    por_cuerpo = {e.mensaje.cuerpo: (e.mensaje.clave, e.mensaje.cabeceras) for e in entregas}
+    assert por_cuerpo == {b"a secas": (None, {}), b"con": ("k", {"id": "1", "x": "2"})}
+
+
+async def test_los_intentos_sobreviven_a_que_se_resuma_el_estado(banco: Banco, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estado, "_RESUMEN_CADA_S", 0.0)
+    monkeypatch.setattr(estado, "_LECTURA_MS", 0)
+    topico, nombre = banco.topico(), banco.suscripcion()
+    suscripcion = await banco.broker().suscribir(nombre, [topico])
+    await banco.broker().publicar(mensajes(topico, 1, "k"))
+    [entrega] = await tomar(suscripcion, 1)
+    for _ in range(3):
+        await suscripcion.iniciar(entrega)
+    await asyncio.sleep(0.05)  # que lo contado quede antes de lo que se leerá
+    await suscripcion.devolver([])
+    await suscripcion.cerrar()
+
+    [vuelta] = await tomar(await banco.broker().suscribir(nombre, [topico]), 1)
+    assert (vuelta.intentos, vuelta.sospechosa) == (3, False)
+
+
+async def test_lo_que_falta_por_dar_no_crece_con_lo_pendiente(banco: Banco) -> None:
+    topico = banco.topico()
+    await banco.broker().publicar(mensajes(topico, 3_000, "k"))
+    suscripcion = await banco.broker().suscribir(banco.suscripcion(), [topico])
+    tomadas = await tomar(suscripcion, 1)
+
+    await asyncio.sleep(0.5)
+    assert len(suscripcion._tengo) < 1_000  # type: ignore[attr-defined]
+    await suscripcion.confirmar(tomadas)
+    vistos = cuerpos(tomadas)
+    while len(vistos) < 3_000:
+        entregas = await suscripcion.recibir(500)
+        vistos += cuerpos(entregas)
+        await suscripcion.confirmar(entregas)
+    assert vistos == [str(i) for i in range(3_000)]
+
+
+async def test_una_suscripcion_puede_llamarse_como_sea(banco: Banco) -> None:
+    nombre = f"año/{uuid.uuid4().hex} ~"
+    suscripcion = await banco.broker().suscribir(nombre, [banco.topico()])
+    await banco.broker().publicar(mensajes(banco.topico(), 1))
+    [entrega] = await tomar(suscripcion, 1)
+    await suscripcion.desechar(entrega, "no")
+
+    [letra] = await banco.broker().letras_muertas.listar(nombre)
+    assert await banco.broker().letras_muertas.descartar(letra.id)
