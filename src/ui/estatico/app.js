@@ -69,14 +69,15 @@ function elegir(id, { acercar = false } = {}) {
   history.replaceState(null, "", `#reserva=${id}`);
   pintar();
   if (acercar) acercarRecorrido();
-  if (!almacen.get(id).enApi) completar(id);
+  const { enApi, aceptada, eventos } = almacen.get(id);
+  // Recién aceptada todavía no existe: existirá cuando llegue su evento, que trae sus datos.
+  if (!enApi && (!aceptada || eventos.length)) completar(id);
 }
 
 async function completar(id) {
   try {
     almacen.incorporar(await obtener(id));
   } catch (fallo) {
-    // Recién aceptada todavía no existe: existirá cuando llegue su evento.
     almacen.get(id).noExiste = fallo.estado === 404 && !almacen.get(id).aceptada && !almacen.get(id).eventos.length;
     pintarPronto();
   }
