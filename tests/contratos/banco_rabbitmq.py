@@ -19,9 +19,8 @@ VIDA_S = 12.0
 
 
 def url_de_rabbitmq() -> str:
-    """La URL del RabbitMQ de pruebas. Sin él la prueba se salta y lo dice, o falla si se exige."""
-    url, consola = urls_de("rabbitmq", VARIABLE, CONSOLA)
-    return _en_vhost_propio(url, consola)
+    """La URL de un vhost del RabbitMQ de pruebas. Sin él la prueba se salta y lo dice, o falla si se exige."""
+    return _en_vhost_propio(*urls_de("rabbitmq", VARIABLE, CONSOLA))
 
 
 @cache

@@ -48,6 +48,7 @@ _SIN_REMEDIO = (
 
 # librdkafka escribe por su cuenta en la salida de errores: aquí cada suceso lo cuenta quien lo sufre.
 _registro_cliente = logging.getLogger("seedwork.kafka.cliente")
+_registro_cliente.setLevel(logging.CRITICAL)
 
 
 class TopicoImposible(ErrorBroker):

@@ -21,6 +21,7 @@ from seedwork.infraestructura.brokers import compilar_patrones
 from seedwork.infraestructura.brokers.rabbitmq.conexion import Conexion
 from seedwork.infraestructura.brokers.rabbitmq.formato import MARCA, copia, huella, propia
 from seedwork.infraestructura.brokers.rabbitmq.publicador import publicar
+from seedwork.infraestructura.brokers.rabbitmq.registro import Acta, Registro
 from seedwork.infraestructura.brokers.rabbitmq.topologia import Exchange, Nombres, atar
 
 SENTINELA, ATADA = "sentinela", "atada"  # las marcas del final del relleno, y de la cola
@@ -31,26 +32,26 @@ _TANDA = 200
 async def dar_de_alta(
     conexion: Conexion, exchange: Exchange, nombres: Nombres, patrones: Sequence[str], desde: str
 ) -> None:
-    """La crea si no existe; si existe, sólo añade los patrones que le falten."""
+    """La crea si no existe, y con todo lo que el log guarda para ella si `desde` es "inicio"."""
     if not await _entera(conexion, nombres):
         async with conexion.cerrojo(nombres.cerrojo("alta"), None):
             if not await _entera(conexion, nombres):
                 await _crear(conexion, exchange, nombres, patrones, desde)
-                return
-    async with conexion.un_canal() as canal:
-        await nombres.declarar_cola(canal)
-        await nombres.declarar_resto(canal)
-        await atar(canal, nombres.cola, exchange.nombre, patrones)
 
 
 async def _entera(conexion: Conexion, nombres: Nombres) -> bool:
-    return await conexion.existe(nombres.cola) is not None and await conexion.existe(nombres.alta) is None
+    necesarias = (nombres.cola, nombres.registro, nombres.miembros, nombres.dlq)
+    return await conexion.existen(*necesarias) and not await conexion.existen(nombres.alta)
 
 
 async def _crear(conexion: Conexion, exchange: Exchange, nombres: Nombres, patrones: Sequence[str], desde: str) -> None:
+    if await conexion.existen(nombres.cola) and not await conexion.existen(nombres.alta):
+        async with conexion.un_canal() as canal:  # alguien le quitó una cola: lo que hubiera en las demás, sigue
+            await nombres.declarar_resto(canal)
+            return
     async with conexion.un_canal() as canal:
         await canal.queue_declare(nombres.alta, durable=True)
-        for cola in (nombres.cola, nombres.relleno):  # de un alta que no terminó: nadie ha leído nada de ellas
+        for cola in (nombres.cola, nombres.relleno, nombres.registro):  # de un alta a medias: nadie ha leído de ellas
             await canal.queue_delete(cola)
         await nombres.declarar_cola(canal)
         await nombres.declarar_resto(canal)
@@ -58,9 +59,13 @@ async def _crear(conexion: Conexion, exchange: Exchange, nombres: Nombres, patro
         await atar(canal, nombres.cola, exchange.nombre, patrones)
         despues = await _marcar(canal, exchange.log)
         await _marcar(canal, nombres.cola, ATADA)
+    copiados = 0
     if desde == "inicio":
-        await _copiar(conexion, exchange, nombres, patrones, antes, despues)
+        copiados = await _copiar(conexion, exchange, nombres, patrones, antes, despues)
     async with conexion.un_canal() as canal:
+        registro = Registro(canal, nombres.registro)
+        registro.acta = Acta(patrones=sorted(patrones), relleno=bool(copiados))
+        await registro.escribir()
         await publicar(canal, [("", exchange.suscripciones, nombres.cola.encode(), Basic.Properties(delivery_mode=2))])
         await canal.queue_delete(nombres.alta)
 
@@ -77,7 +82,8 @@ def _con_marca(marca: str) -> Basic.Properties:
 
 async def _copiar(
     conexion: Conexion, exchange: Exchange, nombres: Nombres, patrones: Sequence[str], antes: str, despues: str
-) -> None:
+) -> int:
+    """Lo del log hasta `despues`, al relleno; devuelve cuánto."""
     coincide = compilar_patrones(patrones)
     tanda: list[tuple[str, str, bytes, Basic.Properties]] = []
     repetibles: list[str] = []
@@ -104,6 +110,7 @@ async def _copiar(
         if copiados:
             sentinela = ("", nombres.relleno, json.dumps(repetibles).encode(), _con_marca(SENTINELA))
             await publicar(destino, [*tanda, sentinela])
+    return copiados
 
 
 async def _consumir(

@@ -103,25 +103,28 @@ class Conexion:
                     async with asyncio.timeout(_PLAZO_CIERRE_S):
                         await canal.close()
 
-    async def existe(self, cola: str) -> int | None:
-        """Los mensajes listos de una cola; None si no existe."""
+    async def existen(self, *colas: str) -> bool:
+        """Si existen todas."""
         try:
             async with self.un_canal() as canal:
-                return await listos(canal, cola)
-        except BrokerNoDisponible as error:
-            if isinstance(error.__cause__, ChannelNotFoundEntity):
-                return None
-            raise
-
-    async def intentar_cerrojo(self, cola: str) -> bool:
-        """Si esta conexión se quedó con la cola exclusiva: sólo una puede, y la suelta al morir."""
-        try:
-            async with self.un_canal() as canal:
-                await canal.queue_declare(cola, exclusive=True)
+                for cola in colas:
+                    await canal.queue_declare(cola, passive=True)
                 return True
         except BrokerNoDisponible as error:
-            if isinstance(error.__cause__, ChannelLockedResource):
+            if isinstance(error.__cause__, ChannelNotFoundEntity):
                 return False
+            raise
+
+    async def intentar_cerrojo(self, cola: str) -> Channel | None:
+        """Un canal si esta conexión se quedó con la cola exclusiva: sólo una puede, y la suelta al morir."""
+        try:
+            async with self.hablando():
+                canal = await self.canal()
+                await canal.queue_declare(cola, exclusive=True)
+                return canal
+        except BrokerNoDisponible as error:
+            if isinstance(error.__cause__, ChannelLockedResource):
+                return None
             raise
 
     @asynccontextmanager
@@ -129,7 +132,7 @@ class Conexion:
         """Dentro, nadie más de ningún proceso; dentro de un mismo objeto lo debe asegurar quien llama."""
         try:
             async with asyncio.timeout(plazo_s):
-                while not await self.intentar_cerrojo(cola):  # noqa: ASYNC110 - lo suelta otro proceso
+                while (canal := await self.intentar_cerrojo(cola)) is None:  # noqa: ASYNC110 - lo suelta otro proceso
                     await asyncio.sleep(_ESPERA_CERROJO_S)
         except TimeoutError as error:
             raise BrokerNoDisponible(f"Otro proceso tiene {cola!r} en {self.nombre}") from error
@@ -137,8 +140,9 @@ class Conexion:
             yield
         finally:
             with suppress(ErrorBroker):
-                async with self.un_canal() as canal:
+                async with self.hablando():
                     await canal.queue_delete(cola)
+                    await canal.close()
 
     async def cerrar(self) -> None:
         self.cerrada = True
@@ -149,10 +153,6 @@ class Conexion:
         """Cierra la que hubiera; el próximo uso abre otra."""
         if self._conexion is not None:
             await _cerrar(self._conexion)
-
-
-async def listos(canal: Channel, cola: str) -> int:
-    return (await canal.queue_declare(cola, passive=True)).message_count or 0
 
 
 async def _cerrar(conexion: AbstractConnection) -> None:

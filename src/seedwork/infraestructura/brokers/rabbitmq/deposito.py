@@ -64,6 +64,7 @@ class Deposito:
 
     async def abrir(
         self,
+        canal: Channel,
         tenencias: dict[str, list[tuple[str, str | None]]],
         sospechosas: Collection[str] | None,
         resueltas: Iterable[str],
@@ -73,9 +74,9 @@ class Deposito:
         self._ventana.resueltas.update(dict.fromkeys(resueltas))
         for miembro, tengo in tenencias.items():
             self._ventana.reclamar(miembro, tengo)
-        self._relleno = await self._conexion.existe(self._nombres.relleno) is not None
+        self._relleno = self._registro.acta.relleno
         async with self._quieto:
-            await self._consumir()
+            await self._consumir(canal)
         if self._relleno:
             self._lanzar(self._vigilar_relleno())
 
@@ -88,8 +89,7 @@ class Deposito:
     def en_manos(self, menos: str) -> list[str]:
         return self._ventana.en_manos(menos)
 
-    async def _consumir(self) -> None:
-        canal = await self._conexion.canal()
+    async def _consumir(self, canal: Channel) -> None:
         await canal.basic_qos(prefetch_count=self._registro.acta.prefetch)
         self._canal = canal
         canal.closing.add_done_callback(lambda _: self._al_cerrarse(canal))
@@ -115,6 +115,7 @@ class Deposito:
             await self._registro.escribir()
         async with self._quieto:
             viejo, self._canal = self._canal, None
+            self._cambiando = False
             if viejo is None or self._cerrado:
                 return
             # Lo que está en manos de alguien sigue estándolo: se reconoce al volver a llegar.
@@ -125,8 +126,7 @@ class Deposito:
             self._ventana, self._acuses = nueva, Acuses()
             self._sentinela = self._atada = None
             await viejo.close()
-            await self._consumir()
-            self._cambiando = False
+            await self._consumir(await self._conexion.canal(confirmar=False))
 
     # --- lo que llega ------------------------------------------------------------------------------------------
 
@@ -175,9 +175,11 @@ class Deposito:
                 sentinela, atada = self._sentinela, self._atada
                 if self._canal is None or sentinela is None or atada is None or self._acuses.primera != sentinela:
                     continue
-                await self._mandar_acuses([sentinela])
+                # Primero consta: si muriera entre lo uno y lo otro, el siguiente no esperaría a la sentinela.
+                self._registro.acta.relleno = False
+                await self._registro.escribir()
+                await self._mandar_acuses([sentinela, atada])
                 await self._canal.queue_delete(self._nombres.relleno)
-                await self._mandar_acuses([atada])
                 self._relleno, self._sentinela, self._repetibles = False, None, set()
 
     # --- repartir ----------------------------------------------------------------------------------------------

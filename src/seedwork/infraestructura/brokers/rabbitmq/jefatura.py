@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from typing import Any
 
 import structlog
+from aiormq import Channel
 from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
 
@@ -78,19 +79,21 @@ class Jefatura:
 
     # --- empezar y terminar ------------------------------------------------------------------------------------
 
-    async def empezar(self, informe: Informe) -> None:
+    async def empezar(self, control: Channel, informe: Informe) -> None:
         """Atiende a los demás, pregunta qué tiene cada uno, y abre la cola."""
-        self._control = await self._conexion.canal()
+        self._control = control
         self._control.closing.add_done_callback(lambda _: self._al_romperse())
         self._registro = Registro(self._control, self._nombres.registro)
         self._presentar(informe)
         consumidor = await self._control.basic_consume(self._nombres.jefe, self._atender, no_ack=True)
         self._atiendo = consumidor.consumer_tag or ""
-        await self._reunir()
-        anterior = await self._registro.empezar(self.id)
+        anterior, canal, _ = await asyncio.gather(
+            self._registro.empezar(self.id), self._conexion.canal(confirmar=False), self._reunir()
+        )
         await self._poner_patrones(informe)
         self._deposito = Deposito(self._conexion, self._nombres, self._registro, self._lanzar, self._avisar)
         await self._deposito.abrir(
+            canal,
             {presente.miembro: presente.tengo for presente in self._presentes.values()},
             self._sospechosas(anterior),
             anterior.resueltas,
@@ -103,7 +106,10 @@ class Jefatura:
         await difundir(self._control, self._nombres.miembros, PRESENTATE, {"jefe": self._yo})
         while True:
             self._alguien.clear()
-            if len(self._presentes) >= await self._cuantos():
+            cuantos = await self._cuantos()
+            if cuantos == 1 == len(self._presentes):
+                return
+            if len(self._presentes) >= cuantos:
                 # Alguno pudo morir tras presentarse, y entonces falta otro.
                 await self._enterrar_muertos()
                 if len(self._presentes) >= await self._cuantos():
@@ -131,7 +137,7 @@ class Jefatura:
         if self._deposito is not None:
             acta.en_mano, acta.resueltas = await self._deposito.cerrar()
         await self._registro.escribir()
-        await self._control.basic_cancel(self._atiendo)
+        await self._control.basic_cancel(self._atiendo, nowait=True)
         await self._control.queue_delete(self._nombres.jefe)
         await difundir(self._control, self._nombres.miembros, VACANTE)
 
@@ -264,8 +270,10 @@ class Jefatura:
             await self._enterrar_muertos()
 
     async def _enterrar_muertos(self) -> None:
-        for miembro in [m for m in self._presentes if m != self._yo]:
-            if not await mandar(self._control, self._nombres.miembro(miembro), LATIDO):
+        otros = [miembro for miembro in self._presentes if miembro != self._yo]
+        vivos = await asyncio.gather(*(mandar(self._control, self._nombres.miembro(m), LATIDO) for m in otros))
+        for miembro, vive in zip(otros, vivos, strict=True):
+            if not vive:
                 _log.warning("broker.consumidor_muerto", suscripcion=self._nombres.cola, miembro=miembro)
                 self._enterrar(miembro)
 

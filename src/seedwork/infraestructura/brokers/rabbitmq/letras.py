@@ -1,4 +1,8 @@
-"""Las letras muertas: cada `<suscripcion>.dlq` se lee entera y vuelve como estaba, bajo un cerrojo."""
+"""Las letras muertas: cada `<suscripcion>.dlq` se lee bajo un cerrojo, y vuelve como estaba.
+
+Quien lee las toma todas, aunque mire unas pocas: RabbitMQ pone lo que vuelve detrás de lo que ya había vuelto, y
+tomando sólo unas se desordenarían. Por eso mirar cuesta según cuántas haya.
+"""
 
 from __future__ import annotations
 
@@ -92,11 +96,11 @@ class LetrasMuertasRabbitMQ:
     async def _letras(self, nombres: Nombres) -> AsyncIterator[AsyncIterator[tuple[Channel, DeliveredMessage]]]:
         """Las de una suscripción, de la más vieja a la más nueva; al salir, las no acusadas siguen como estaban."""
         conexion = await self._preparada()
-        if await conexion.existe(nombres.dlq) is None:
+        if not await conexion.existen(nombres.dlq):
             yield _ninguna()
             return
         async with self._sola(conexion, nombres.cerrojo("dlq")), conexion.un_canal(None) as canal:
-            yield _con_canal(canal, nombres.dlq)
+            yield _todas(canal, nombres.dlq)
 
     @asynccontextmanager
     async def _sola(self, conexion: Conexion, cerrojo: str) -> AsyncIterator[None]:
@@ -109,8 +113,17 @@ async def _sacar(canal: Channel, cola: str) -> AsyncIterator[DeliveredMessage]:
         yield crudo
 
 
-async def _con_canal(canal: Channel, cola: str) -> AsyncIterator[tuple[Channel, DeliveredMessage]]:
-    async for crudo in _sacar(canal, cola):
+async def _todas(canal: Channel, cola: str) -> AsyncIterator[tuple[Channel, DeliveredMessage]]:
+    llegadas: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
+
+    async def llega(crudo: DeliveredMessage) -> None:
+        llegadas.put_nowait(crudo)
+
+    cuantas = (await canal.queue_declare(cola, passive=True)).message_count or 0
+    await canal.basic_consume(cola, llega)
+    for _ in range(cuantas):
+        async with asyncio.timeout(PLAZO_S):
+            crudo = await llegadas.get()
         yield canal, crudo
 
 

@@ -97,12 +97,13 @@ class Puesto:
         async with self._postulando:
             if self._jefatura is not None:
                 return
-            if await self._conexion.intentar_cerrojo(self._nombres.jefe):
+            control = await self._conexion.intentar_cerrojo(self._nombres.jefe)
+            if control is not None:
                 self._jefatura = Jefatura(
                     self._conexion, self._exchange, self._nombres, self._yo, self._avisar, self._romper
                 )
                 async with self._conexion.hablando():
-                    await self._jefatura.empezar(self._informe())
+                    await self._jefatura.empezar(control, self._informe())
                 self._reina = True
                 self._perder_jefe()
                 self._avisar()

@@ -21,7 +21,7 @@ class Acta:
     `resueltas` las de lo que se terminó sin que diera tiempo a acusarlo.
 
     `prefetch` es el mayor que se ha usado. Lo no acusado vuelve a la cola detrás de lo que ya había vuelto: sólo queda
-    en orden si el siguiente lo toma todo, así que no puede tomar menos.
+    en orden si el siguiente lo toma todo, así que no puede tomar menos. `relleno`: queda algo por leer en esa cola.
     """
 
     reinado: str = ""
@@ -31,6 +31,7 @@ class Acta:
     intentos: dict[str, int] = field(default_factory=dict)
     patrones: list[str] = field(default_factory=list)
     prefetch: int = 256
+    relleno: bool = False
 
 
 class Registro:
@@ -46,14 +47,15 @@ class Registro:
 
     async def empezar(self, reinado: str) -> Acta:
         """Lee la anterior y deja escrita la de este reinado, que hereda sus intentos; devuelve la anterior."""
-        anterior, leidas = Acta(), []
-        while isinstance((crudo := await self._canal.basic_get(self._cola)).delivery, Basic.GetOk):
+        anterior, leidas, quedan = Acta(), [], 1
+        while quedan and isinstance((crudo := await self._canal.basic_get(self._cola)).delivery, Basic.GetOk):
             anterior = Acta(**json.loads(crudo.body))
             leidas.append(crudo.delivery_tag or 0)
+            quedan = crudo.message_count or 0
         self.acta = replace(anterior, reinado=reinado, abierto=True, en_mano=[], resueltas=[])
         await self.escribir()
         for etiqueta in leidas:  # sólo hay más de una si el anterior murió justo aquí
-            await self._canal.basic_ack(etiqueta)
+            await self._canal.basic_ack(etiqueta, wait=False)
         return anterior
 
     async def escribir(self) -> None:
