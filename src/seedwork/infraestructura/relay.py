@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, exists, literal_column, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
 from seedwork.infraestructura import inbox as inbox_sql
@@ -19,7 +19,7 @@ from seedwork.infraestructura.brokers import Broker, BrokerNoDisponible, Mensaje
 from seedwork.infraestructura.outbox import AvisoOutbox
 from seedwork.infraestructura.schema.v1.mensajes import ahora_ms
 from seedwork.infraestructura.tablas import outbox, outbox_carriles
-from seedwork.infraestructura.vigia import Vigia
+from seedwork.infraestructura.vigia import vigilar
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -27,12 +27,12 @@ _log = structlog.get_logger(__name__)
 LOTE = 500
 ARRIENDO_S = 6.0  # lo que tarda otro relay en tomar los carriles de uno que murió
 RETENCION_S = 24 * 3600
-_SONDEO_S = 0.01
 _RESPALDO_S = 0.5
 _ESPERA_MAXIMA_S = 5.0
 _PURGA_S = 60.0
 _PAUSA_MAXIMA_S = 0.02
 _SEGUIDO_S = 0.05
+_EN_ORDEN: ColumnElement[int] = literal_column("outbox.secuencia + 0")  # sólo la tiene el índice de lo pendiente
 
 
 class Relay:
@@ -53,7 +53,6 @@ class Relay:
         self._purgar_en = 0.0
         self._despertar = asyncio.Event()
         self._parado = asyncio.Event()
-        self._vigia = Vigia(motor)
 
     async def correr(self) -> None:
         """Publica hasta que alguien llame a `parar`; no termina por ningún error."""
@@ -64,13 +63,15 @@ class Relay:
 
         self._aviso.escuchar(despertar)
         arriendo = asyncio.create_task(self._renovar())
+        vigia = asyncio.create_task(vigilar(self._escritura, self._despertar.set))
         try:
             await self._atender()
         finally:
             self._aviso.dejar(despertar)
             self.parar()
+            vigia.cancel()
+            await asyncio.gather(vigia, return_exceptions=True)
             await arriendo
-            self._vigia.cerrar()
             await self._soltar()
 
     def parar(self) -> None:
@@ -95,7 +96,7 @@ class Relay:
                 espera_s = min(_ESPERA_MAXIMA_S, 0.1 * 2.0 ** min(fallos, 10))
                 await _ocurre(self._parado, espera_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
             elif not publicados:
-                await self._esperar_trabajo()
+                await _ocurre(self._despertar, _RESPALDO_S)
             elif publicados < LOTE:
                 # Lo que llega seguido se junta: cada vuelta cuesta dos transacciones. Lo que llega solo no espera.
                 seguido = time.monotonic() - ultima < _SEGUIDO_S
@@ -127,12 +128,6 @@ class Relay:
             desde = time.monotonic()
             secuencias = [fila.secuencia for fila in filas]
             self._son_mios(await asyncio.to_thread(_en, self._escritura, self._marcar, secuencias), desde)
-
-    async def _esperar_trabajo(self) -> None:
-        limite = time.monotonic() + _RESPALDO_S
-        while not self._vigia.cambio() and time.monotonic() < limite:
-            if await _ocurre(self._despertar, _SONDEO_S):
-                return
 
     async def _renovar(self) -> None:
         """Conserva los carriles, y toma los que nadie tenga, aunque publicar tarde más que el arriendo."""
@@ -174,7 +169,7 @@ class Relay:
 
     def _pendientes(self, conexion: Connection) -> Sequence[Any]:
         publicables = select(outbox).where(_publicable(), outbox.c.carril.in_(self._carriles))
-        return conexion.execute(publicables.order_by(outbox.c.secuencia).limit(LOTE)).all()
+        return conexion.execute(publicables.order_by(_EN_ORDEN).limit(LOTE)).all()
 
     def _marcar(self, conexion: Connection, secuencias: Sequence[int]) -> list[int]:
         """Marca lo publicado, y ya que escribe renueva: con carga, esperar turno para renovar aparte puede tardar."""
@@ -190,7 +185,7 @@ class Relay:
 def atraso_ms(conexion: Connection) -> int:
     """Hace cuánto espera lo más viejo que se puede publicar; 0 si no hay nada. No cuenta lo estacionado ni lo que
     esté detrás en su clave."""
-    consulta = select(outbox.c.creado_ms).where(_publicable()).order_by(outbox.c.secuencia).limit(1)
+    consulta = select(outbox.c.creado_ms).where(_publicable()).order_by(_EN_ORDEN).limit(1)
     viejo = conexion.scalar(consulta)
     return 0 if viejo is None else max(0, ahora_ms() - viejo)
 

@@ -26,6 +26,7 @@ from seedwork.infraestructura.inbox import InboxSQLAlchemy
 from seedwork.infraestructura.migraciones import SEEDWORK, Migraciones, migrar
 from seedwork.infraestructura.outbox import AvisoOutbox, DespachadorOutbox, Servicio
 from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
+from seedwork.infraestructura.vigia import Campana
 
 _RAICES = (UnidadTrabajo, UnidadTrabajoSQLAlchemy, Session)
 
@@ -61,6 +62,9 @@ class Sistema(Bus):
         self.servicio = servicio
         self.url_broker = broker
         self.aviso = AvisoOutbox()
+        self._campana = Campana(motor) if motor is not None and motor.dialect.name == "postgresql" else None
+        if self._campana is not None:
+            self.aviso.escuchar(self._campana.tocar)
         modulos = tuple(modulos)
         propios: dict[Any, Any] = {Reloj: RelojSistema(), Servicio: Servicio(servicio), AvisoOutbox: self.aviso}
         if motor is not None:
@@ -74,6 +78,8 @@ class Sistema(Bus):
         """Termina lo que corre y suelta la base."""
         super().cerrar()
         self.dependencias.cerrar()
+        if self._campana is not None:
+            self._campana.cerrar()
         if self.motor is not None:
             self.motor.dispose()
 

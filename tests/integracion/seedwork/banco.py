@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,9 +135,13 @@ BANCO = Modulo(
 )
 
 
+BASE = "BASE_DEL_BANCO"
+
+
 def armar(carpeta: Path, *modulos: Modulo, **opciones: Any) -> Sistema:
-    """Un bus del banco sobre `carpeta/banco.db`, con su tabla creada."""
-    bus = bootstrap([BANCO, *modulos], base_datos=f"sqlite:///{carpeta}/banco.db", servicio="banco", **opciones)
+    """Un bus del banco sobre la base del entorno o `carpeta/banco.db`, con su tabla creada."""
+    base = os.environ.get(BASE) or f"sqlite:///{carpeta}/banco.db"
+    bus = bootstrap([BANCO, *modulos], base_datos=base, servicio="banco", **opciones)
     assert bus.motor is not None
     metadatos.create_all(bus.motor)
     return bus

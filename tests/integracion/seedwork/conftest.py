@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integracion.seedwork.banco import armar
+from tests.integracion.seedwork.banco import BASE, armar
+from tests.integracion.seedwork.bases import base_nueva
 
 from seedwork.infraestructura.sistema import Sistema
 
@@ -15,7 +16,15 @@ RAIZ = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def bus(tmp_path: Path) -> Iterator[Sistema]:
+def base(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """La base del banco, también para los procesos que lance la prueba; SQLite si ésta no dice otra."""
+    with base_nueva(getattr(request, "param", "sqlite"), tmp_path) as url:
+        monkeypatch.setenv(BASE, url)
+        yield url
+
+
+@pytest.fixture
+def bus(base: str, tmp_path: Path) -> Iterator[Sistema]:
     sistema = armar(tmp_path)
     yield sistema
     sistema.cerrar()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 from tests.integracion.seedwork.banco import Abrir, Depositar, filas_outbox
+from tests.integracion.seedwork.bases import EN_AMBAS
 from tests.integracion.seedwork.conftest import Procesos
 
 from seedwork.dominio.eventos import nuevo_id
@@ -78,6 +79,7 @@ def _dueno(bus: Sistema) -> str | None:
         return conexion.scalars(select(outbox_carriles.c.dueno).limit(1)).first()
 
 
+@EN_AMBAS
 async def test_tres_relays_ni_repiten_ni_desordenan_y_si_matan_a_uno_otro_sigue_en_segundos(
     bus: Sistema, procesos: Procesos, libro: Libro, tmp_path: Path
 ) -> None:
@@ -112,6 +114,7 @@ async def test_tres_relays_ni_repiten_ni_desordenan_y_si_matan_a_uno_otro_sigue_
     assert {clave: list(dict.fromkeys(ids)) for clave, ids in libro.por_clave.items()} == _por_clave(bus)
 
 
+@EN_AMBAS
 @pytest.mark.capacidad("C07")
 async def test_morir_tras_confirmar_y_antes_de_publicar_no_pierde_nada(
     bus: Sistema, procesos: Procesos, libro: Libro, tmp_path: Path
@@ -136,6 +139,7 @@ async def test_morir_tras_confirmar_y_antes_de_publicar_no_pierde_nada(
     assert _pendientes(bus) == 0
 
 
+@EN_AMBAS
 async def test_morir_tras_publicar_y_antes_de_marcar_repite_con_el_mismo_id(
     bus: Sistema, procesos: Procesos, libro: Libro, tmp_path: Path
 ) -> None:
@@ -155,6 +159,7 @@ async def test_morir_tras_publicar_y_antes_de_marcar_repite_con_el_mismo_id(
     assert _pendientes(bus) == 0
 
 
+@EN_AMBAS
 async def test_lo_confirmado_en_otro_proceso_sale_enseguida(
     bus: Sistema, procesos: Procesos, libro: Libro, tmp_path: Path
 ) -> None:

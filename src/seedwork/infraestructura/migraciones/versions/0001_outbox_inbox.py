@@ -1,5 +1,7 @@
 """Outbox, sus carriles e inbox."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -25,11 +27,14 @@ def upgrade() -> None:
         sa.Column("motivo", sa.Text),
         sqlite_autoincrement=True,
     )
-    for indice, columnas, filas in (
-        ("outbox_pendientes", ["secuencia", "carril"], "publicado_ms IS NULL AND motivo IS NULL"),
+    indices: tuple[tuple[str, list[Any], str], ...] = (
+        # Una expresión y no la columna: con estadísticas viejas, el planificador de PostgreSQL ordenaría por la clave
+        # primaria y volvería a recorrer todo lo ya publicado.
+        ("outbox_pendientes", [sa.text("(secuencia + 0)"), "carril"], "publicado_ms IS NULL AND motivo IS NULL"),
         ("outbox_estacionados", ["topico", "clave"], "publicado_ms IS NULL AND motivo IS NOT NULL"),
         ("outbox_publicados", ["publicado_ms"], "publicado_ms IS NOT NULL"),
-    ):
+    )
+    for indice, columnas, filas in indices:
         op.create_index(indice, "outbox", columnas, sqlite_where=sa.text(filas), postgresql_where=sa.text(filas))
     carriles = op.create_table(
         "outbox_carriles",
