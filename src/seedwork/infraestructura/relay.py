@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 import uuid
@@ -10,7 +11,25 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, exists, literal_column, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Text,
+    and_,
+    any_,
+    cast,
+    delete,
+    exists,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 
 from seedwork.infraestructura import inbox as inbox_sql
@@ -22,6 +41,7 @@ from seedwork.infraestructura.tablas import outbox, outbox_carriles
 from seedwork.infraestructura.vigia import vigilar
 
 T = TypeVar("T")
+_Fila = Row[int, str, str | None, str, bytes]  # secuencia, tópico, clave, cabeceras en JSON, cuerpo
 _log = structlog.get_logger(__name__)
 
 LOTE = 500
@@ -50,6 +70,7 @@ class Relay:
         self._yo = uuid.uuid4().hex
         self._carriles: list[int] = []
         self._mios_hasta = 0.0
+        self._leidas: Sequence[_Fila] = ()
         self._purgar_en = 0.0
         self._despertar = asyncio.Event()
         self._parado = asyncio.Event()
@@ -106,9 +127,11 @@ class Relay:
 
     async def _vuelta(self) -> int:
         """Publica un lote y dice cuántas filas atendió."""
+        filas, self._leidas = self._leidas, ()
         if not self._carriles or time.monotonic() >= self._mios_hasta:
             return 0
-        filas = await asyncio.to_thread(_en, self._lectura, self._pendientes)
+        if not filas:
+            filas = await asyncio.to_thread(_en, self._lectura, self._pendientes)
         if time.monotonic() >= self._mios_hasta:
             return 0  # leer tardó más que el arriendo: otro pudo tomar los carriles
         if filas:
@@ -117,17 +140,19 @@ class Relay:
             self._purgar_en = time.monotonic() + _PURGA_S
         return len(filas)
 
-    async def _publicar(self, filas: Sequence[Any]) -> None:
+    async def _publicar(self, filas: Sequence[_Fila]) -> None:
         try:
-            await self._broker.publicar([_a_mensaje(fila) for fila in filas])
+            await self._broker.publicar([_a_mensaje(*fila) for fila in filas])
         except MensajeNoPublicable as error:
             id = error.mensaje.cabeceras["id"]
             _log.error("relay.estacionado", id=id, topico=error.mensaje.topico, motivo=str(error))
             await asyncio.to_thread(_en, self._escritura, _estacionar, id, str(error))
         else:
             desde = time.monotonic()
-            secuencias = [fila.secuencia for fila in filas]
-            self._son_mios(await asyncio.to_thread(_en, self._escritura, self._marcar, secuencias), desde)
+            secuencias = [fila[0] for fila in filas]
+            carriles, self._leidas = await asyncio.to_thread(_en, self._escritura, self._cerrar_lote, secuencias)
+            if carriles is not None:
+                self._son_mios(carriles, desde)
 
     async def _renovar(self) -> None:
         """Conserva los carriles, y toma los que nadie tenga, aunque publicar tarde más que el arriendo."""
@@ -142,6 +167,7 @@ class Relay:
     def _son_mios(self, carriles: list[int], desde: float) -> None:
         if perdidos := sorted({*self._carriles} - {*carriles}):
             _log.warning("relay.carriles_perdidos", carriles=perdidos)  # lo que publicaba puede repetirse
+            self._leidas = ()
         self._mios_hasta = max(self._mios_hasta, desde + self._arriendo_s)
         if carriles != self._carriles:
             self._carriles = carriles
@@ -167,19 +193,24 @@ class Relay:
         tabla = outbox_carriles
         conexion.execute(update(tabla).where(tabla.c.dueno == self._yo).values(dueno=None, vence_ms=0))
 
-    def _pendientes(self, conexion: Connection) -> Sequence[Any]:
-        publicables = select(outbox).where(_publicable(), outbox.c.carril.in_(self._carriles))
+    def _pendientes(self, conexion: Connection) -> Sequence[_Fila]:
+        # Las cabeceras salen como texto: el controlador tarda más que nosotros en leerlas.
+        columnas = outbox.c.secuencia, outbox.c.topico, outbox.c.clave, cast(outbox.c.cabeceras, Text), outbox.c.cuerpo
+        publicables = select(*columnas).where(_publicable(), outbox.c.carril.in_(self._carriles))
         return conexion.execute(publicables.order_by(_EN_ORDEN).limit(LOTE)).all()
 
-    def _marcar(self, conexion: Connection, secuencias: Sequence[int]) -> list[int]:
-        """Marca lo publicado, y ya que escribe renueva: con carga, esperar turno para renovar aparte puede tardar."""
+    def _cerrar_lote(self, conexion: Connection, secuencias: Sequence[int]) -> tuple[list[int] | None, Sequence[_Fila]]:
+        """Marca lo publicado y, ya que escribe, renueva el arriendo si toca (con carga, otro turno puede tardar)
+        y lee lo siguiente si quedaba más. Devuelve los carriles, si renovó, y lo leído."""
         mio = select(outbox_carriles.c.carril).where(outbox_carriles.c.dueno == self._yo)
         conexion.execute(
             update(outbox)
-            .where(outbox.c.secuencia.in_(secuencias), outbox.c.publicado_ms.is_(None), outbox.c.carril.in_(mio))
+            .where(_es_una_de(secuencias, conexion), outbox.c.publicado_ms.is_(None), outbox.c.carril.in_(mio))
             .values(publicado_ms=ahora_ms())
         )
-        return self._arrendar(conexion)
+        toca = self._mios_hasta - time.monotonic() < 0.8 * self._arriendo_s
+        carriles = self._arrendar(conexion) if toca else None
+        return carriles, self._pendientes(conexion) if len(secuencias) >= LOTE else ()
 
 
 def atraso_ms(conexion: Connection) -> int:
@@ -213,8 +244,14 @@ def _purgar(conexion: Connection) -> bool:
     return borradas + inbox_sql.purgar(conexion, LOTE) > 0
 
 
-def _a_mensaje(fila: Any) -> Mensaje:
-    return Mensaje(topico=fila.topico, cuerpo=fila.cuerpo, clave=fila.clave, cabeceras=fila.cabeceras)
+def _es_una_de(secuencias: Sequence[int], conexion: Connection) -> ColumnElement[bool]:
+    if conexion.dialect.name == "postgresql":  # un solo parámetro: con 500, prepararlos cuesta más que el UPDATE
+        return outbox.c.secuencia == any_(literal(secuencias, ARRAY(BigInteger)))
+    return outbox.c.secuencia.in_(secuencias)
+
+
+def _a_mensaje(_secuencia: int, topico: str, clave: str | None, cabeceras: str, cuerpo: bytes) -> Mensaje:
+    return Mensaje(topico=topico, cuerpo=cuerpo, clave=clave, cabeceras=json.loads(cabeceras))
 
 
 def _en(motor: Engine, funcion: Callable[..., T], *argumentos: Any) -> T:
