@@ -1,13 +1,14 @@
 """Publicar y consumir por el puerto en Pulsar, frente al cliente a secas, con mensajes de 200 bytes.
 
-`python benchmarks/pulsar.py [mensajes]`, con el servidor de `python -m tests.servidores arrancar pulsar`. El cliente a
-secas publica igual, sin lotes (con ellos, Key_Shared no conserva el orden por clave), y confirma cada mensaje.
+`python -m benchmarks.pulsar [mensajes] [veces]`, con el servidor de `python -m tests.servidores arrancar pulsar`. Se
+alternan en la misma corrida y se da la mediana. El cliente a secas publica igual, sin lotes (con ellos, Key_Shared no
+conserva el orden por clave), y confirma cada mensaje.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
+import statistics
 import sys
 import threading
 import time
@@ -15,12 +16,14 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-RAIZ = Path(__file__).resolve().parents[1]
-# La carpeta de este archivo taparía al cliente: se llaman igual.
-sys.path[0] = str(RAIZ)
-sys.path.insert(1, str(RAIZ / "src"))
+import pulsar
 
-pulsar: Any = importlib.import_module("pulsar")
+RAIZ = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(RAIZ), str(RAIZ / "src")]
+
+from tests.servidores import urls  # noqa: E402
+
+from seedwork.infraestructura.brokers import Mensaje, conectar  # noqa: E402
 
 LOTE = 500
 CUERPO = b"x" * 200
@@ -33,15 +36,7 @@ def a_secas(url: str, cuantos: int) -> tuple[float, float]:
     productor = cliente.create_producer(topico, batching_enabled=False, max_pending_messages=2 * LOTE)
     inicio = time.perf_counter()
     for base in range(0, cuantos, LOTE):
-        acuses = threading.Semaphore(0)
-        for i in range(base, base + LOTE):
-            clave = f"k{i % 100}"
-            propiedades = {"ce_id": str(i), "ce_type": "prueba"}
-            productor.send_async(
-                CUERPO, lambda *_, a=acuses: a.release(), propiedades, partition_key=clave, ordering_key=clave
-            )
-        for _ in range(LOTE):
-            acuses.acquire()
+        _publicar_lote(productor, base)
     publicar_s = time.perf_counter() - inicio
     suscrito.close()
     suscrito = cliente.subscribe(topico, "s", consumer_type=pulsar.ConsumerType.KeyShared)
@@ -53,25 +48,35 @@ def a_secas(url: str, cuantos: int) -> tuple[float, float]:
     return cuantos / publicar_s, cuantos / consumir_s
 
 
+def _publicar_lote(productor: Any, base: int) -> None:
+    """Vuelve con el acuse de todos."""
+    faltan, hecho = LOTE, threading.Event()
+
+    def acusado(*_: Any) -> None:
+        nonlocal faltan
+        faltan -= 1
+        if not faltan:
+            hecho.set()
+
+    for i in range(base, base + LOTE):
+        clave = f"k{i % 100}"
+        propiedades = {"ce_id": str(i), "ce_type": "prueba"}
+        productor.send_async(CUERPO, acusado, propiedades, partition_key=clave, ordering_key=clave)
+    hecho.wait(60)
+
+
 async def por_el_puerto(url: str, cuantos: int) -> tuple[float, float]:
-    brokers = importlib.import_module("seedwork.infraestructura.brokers")
-    broker = brokers.conectar(url)
+    broker = conectar(url)
     topico = f"bench{uuid.uuid4().hex}"
-    suscripcion = await broker.suscribir(topico, [topico])
-    await suscripcion.cerrar()
+    await (await broker.suscribir(topico, [topico])).cerrar()
+    mensajes = [
+        Mensaje(topico=topico, cuerpo=CUERPO, clave=f"k{i % 100}", cabeceras={"id": str(i), "type": "prueba"})
+        for i in range(cuantos)
+    ]
+    await broker.publicar(mensajes[:1])  # el productor ya está creado, como el del cliente a secas
     inicio = time.perf_counter()
     for base in range(0, cuantos, LOTE):
-        await broker.publicar(
-            [
-                brokers.Mensaje(
-                    topico=topico,
-                    cuerpo=CUERPO,
-                    clave=f"k{i % 100}",
-                    cabeceras={"id": str(i), "type": "prueba"},
-                )
-                for i in range(base, base + LOTE)
-            ]
-        )
+        await broker.publicar(mensajes[base : base + LOTE])
     publicar_s = time.perf_counter() - inicio
     suscripcion = await broker.suscribir(topico, [topico])
     inicio, vistos = time.perf_counter(), 0
@@ -85,12 +90,19 @@ async def por_el_puerto(url: str, cuantos: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    urls = importlib.import_module("tests.servidores").urls()
-    url = f"{urls['TEST_PULSAR_URL']}?admin={urls['TEST_PULSAR_ADMIN_URL']}"
+    conocidas = urls()
+    url = f"{conocidas['TEST_PULSAR_URL']}?admin={conocidas['TEST_PULSAR_ADMIN_URL']}"
     cuantos = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    crudo, nuestro = a_secas(url, cuantos), asyncio.run(por_el_puerto(url, cuantos))
-    for que, base, propio in zip(("publicar", "consumir"), crudo, nuestro, strict=True):
-        sys.stdout.write(f"{que}: cliente {base:,.0f}/s, puerto {propio:,.0f}/s, proporción {propio / base:.2f}\n")
+    veces = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    vueltas = [(a_secas(url, cuantos), asyncio.run(por_el_puerto(url, cuantos))) for _ in range(veces)]
+    for lado, que in enumerate(("publicar", "consumir")):
+        crudo, nuestro = ([vuelta[quien][lado] for vuelta in vueltas] for quien in (0, 1))
+        proporcion = statistics.median(propio / base for base, propio in zip(crudo, nuestro, strict=True))
+        sys.stdout.write(
+            f"{que}: cliente {statistics.median(crudo):,.0f}/s, puerto {statistics.median(nuestro):,.0f}/s,"
+            f" proporción {proporcion:.2f}\n"
+        )
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -55,13 +55,28 @@ async def test_cada_suscripcion_recibe_su_copia(banco: Banco) -> None:
 
 async def test_los_consumidores_de_una_suscripcion_se_reparten_los_mensajes(banco: Banco) -> None:
     topico = banco.topico()
-    uno, otro = [await banco.broker().suscribir(banco.suscripcion(), [topico]) for _ in range(2)]
-    await banco.broker().publicar(mensajes(topico, 10))
+    consumidores = [await banco.broker().suscribir(banco.suscripcion(), [topico]) for _ in range(2)]
+    await banco.broker().publicar(mensajes(topico, 60))
+    de_cada_uno = [await tomar(consumidor, 5) for consumidor in consumidores]
 
-    del_uno = await tomar(uno, 4)
-    del_otro = await tomar(otro, 6)
+    async def consumir(suscripcion: Suscripcion, suyas: list[Entrega]) -> None:
+        while True:  # sin confirmar: lo que uno tiene no es del otro
+            suyas += await suscripcion.recibir(1)
 
-    assert sorted(int(c) for c in cuerpos(del_uno) + cuerpos(del_otro)) == list(range(10))
+    tareas = [asyncio.create_task(consumir(*par)) for par in zip(consumidores, de_cada_uno, strict=True)]
+    async with asyncio.timeout(PLAZO_S):
+        while sum(map(len, de_cada_uno)) < 60:
+            await asyncio.sleep(0.02)
+    assert all(await asyncio.gather(*(_sigue_sin_recibir(tarea) for tarea in tareas)))
+
+    assert sorted(int(c) for suyas in de_cada_uno for c in cuerpos(suyas)) == list(range(60))
+
+
+async def _sigue_sin_recibir(tarea: asyncio.Task[None]) -> bool:
+    hechas, _ = await asyncio.wait([tarea], timeout=0.2)
+    tarea.cancel()
+    await asyncio.gather(tarea, return_exceptions=True)
+    return not hechas
 
 
 async def test_lo_confirmado_no_vuelve(banco: Banco) -> None:
@@ -143,24 +158,25 @@ async def test_una_clave_esta_en_manos_de_un_solo_consumidor_a_la_vez(banco: Ban
     uno, otro = [await banco.broker().suscribir(banco.suscripcion(), [topico]) for _ in range(2)]
     await banco.broker().publicar(mensajes(topico, 2, "k"))
 
-    [primero] = await tomar(uno, 1)
-    assert await nada(otro)
-    await uno.confirmar([primero])
+    quien, el_otro, primero = await _el_primero_que_reciba(uno, otro)
+    assert cuerpos(primero) == ["0"]
+    assert await nada(el_otro)
+    await quien.confirmar(primero)
 
-    async with asyncio.timeout(PLAZO_S):
-        quien, siguiente = await _el_primero_que_reciba(uno, otro)
+    quien, _, siguiente = await _el_primero_que_reciba(uno, otro)
     assert cuerpos(siguiente) == ["1"]
     await quien.confirmar(siguiente)
 
 
-async def _el_primero_que_reciba(*suscripciones: Suscripcion) -> tuple[Suscripcion, list[Entrega]]:
-    tareas = {asyncio.create_task(s.recibir(1)): s for s in suscripciones}
-    hechas, pendientes = await asyncio.wait(tareas, return_when=asyncio.FIRST_COMPLETED)
-    for tarea in pendientes:
+async def _el_primero_que_reciba(uno: Suscripcion, otro: Suscripcion) -> tuple[Suscripcion, Suscripcion, list[Entrega]]:
+    """Quién recibió un mensaje, quién no, y el mensaje: a cuál le toca una clave lo decide el broker."""
+    del_uno, del_otro = asyncio.create_task(uno.recibir(1)), asyncio.create_task(otro.recibir(1))
+    await asyncio.wait([del_uno, del_otro], return_when=asyncio.FIRST_COMPLETED, timeout=PLAZO_S)
+    for tarea in (del_uno, del_otro):
         tarea.cancel()
-    await asyncio.gather(*pendientes, return_exceptions=True)
-    [hecha] = hechas
-    return tareas[hecha], hecha.result()
+    await asyncio.gather(del_uno, del_otro, return_exceptions=True)
+    [hecha] = [tarea for tarea in (del_uno, del_otro) if not tarea.cancelled()]
+    return (uno, otro, hecha.result()) if hecha is del_uno else (otro, uno, hecha.result())
 
 
 async def test_el_orden_por_clave_se_conserva_con_consumidores_que_entran_devuelven_y_se_van(banco: Banco) -> None:
@@ -310,10 +326,11 @@ async def test_devolver_no_cuenta_un_intento_y_conserva_el_orden(banco: Banco) -
     broker, topico = banco.broker(), banco.topico()
     uno, otro = [await broker.suscribir(banco.suscripcion(), [topico]) for _ in range(2)]
     await broker.publicar(mensajes(topico, 3, "k"))
-    await uno.devolver(await tomar(uno, 3))
-    await uno.cerrar()
+    quien, el_otro, primera = await _el_primero_que_reciba(uno, otro)
+    await quien.devolver([*primera, *await tomar(quien, 2)])
+    await quien.cerrar()
 
-    entregas = await tomar(otro, 3)
+    entregas = await tomar(el_otro, 3)
     assert cuerpos(entregas) == ["0", "1", "2"]
     assert [(e.intentos, e.sospechosa) for e in entregas] == [(0, False)] * 3
 

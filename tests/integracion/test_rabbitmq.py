@@ -207,6 +207,14 @@ async def test_se_ven_la_cola_del_caso_de_uso_la_de_reintento_y_la_de_letras_mue
     assert await _listos(crudo, nombre) == 0
     assert await _listos(crudo, f"{nombre}.reintento.10000") == 1
     assert await _listos(crudo, f"{nombre}.dlq") == 1
+    assert {nombre, f"{nombre}.reintento.10000", f"{nombre}.dlq"} <= _colas(nombre)  # en la consola de RabbitMQ
+
+    [letra] = await broker.letras_muertas.listar(nombre)
+    assert await broker.letras_muertas.reenviar(letra.id)
+    reenviada, reintentada = await tomar(suscripcion, 2)
+    assert (reenviada.mensaje, reintentada.mensaje) == (segunda.mensaje, primera.mensaje)
+    assert (reenviada.intentos, reintentada.intentos) == (0, 1)
+    assert await _listos(crudo, f"{nombre}.dlq") == 0
 
 
 async def test_mirar_las_letras_muertas_no_las_cambia_ni_las_desordena(

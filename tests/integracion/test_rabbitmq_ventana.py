@@ -85,14 +85,6 @@ def test_lo_reclamado_es_de_quien_lo_tenia_y_su_clave_tambien() -> None:
     assert _ordenes(nueva.tomar("otro", 9, ())) == [2]
 
 
-def test_lo_terminado_antes_de_volver_a_llegar_no_se_da_mas() -> None:
-    ventana = Ventana(resueltas=[Ficha(_crudo(b"1", "k"), a_mensaje(_crudo(b"1", "k")), 0).huella])
-    primera, _ = _llenar(ventana, "k", "k", vuelta=True)
-
-    assert primera.orden not in ventana.libres
-    assert _ordenes(ventana.tomar("uno", 9, ())) == [2]
-
-
 def test_lo_que_no_cabe_se_vacia_y_nada_se_da_antes_que_ello(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modulo, "PRESUPUESTO_BYTES", 2)
     ventana = Ventana()

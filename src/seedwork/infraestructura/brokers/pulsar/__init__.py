@@ -1,10 +1,11 @@
 """El broker sobre Apache Pulsar: un tópico sin particiones por nombre y una suscripción Key_Shared por suscripción.
 
-`pulsar://host[:puerto][/tenant/namespace][?admin=http://host:puerto]`, o `pulsar+ssl://`. Lo que a Pulsar le falta
-vive en tópicos internos del mismo namespace, que empiezan por `seedwork~`.
+`pulsar://[:token@|usuario:clave@]host[:puerto][/tenant/namespace][?admin=http://host:puerto]`, o `pulsar+ssl://` con
+`ca=archivo.pem` si la autoridad no es de las del sistema. Lo que a Pulsar le falta vive en tópicos internos del mismo
+namespace, que empiezan por `seedwork~`.
 
-Con la URL de administración (por defecto, el puerto 8080 del mismo host) se fija una vez la retención del namespace y
-se sabe qué tópicos casan con un comodín. Sin ella no hay comodines, y una suscripción nueva sólo ve lo que Pulsar
+Basta el puerto del broker. Si atiende también el de administración (por defecto, el 8080 del mismo host; con TLS, el
+8443), y el namespace no dice cuánto conserva, se fija en una semana; si no, una suscripción nueva sólo ve lo que Pulsar
 conserve.
 
 Otros programas deben publicar sin lotes, o en lotes por clave (`BatchingType.KeyBased`): Pulsar reparte el lote entero

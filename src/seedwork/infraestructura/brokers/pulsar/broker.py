@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from seedwork.infraestructura.brokers import Mensaje, compilar_patrones, validar
-from seedwork.infraestructura.brokers.pulsar.administracion import Administracion
+from seedwork.infraestructura.brokers.pulsar.administracion import conservar
 from seedwork.infraestructura.brokers.pulsar.cliente import Cliente
+from seedwork.infraestructura.brokers.pulsar.conversacion import Conversacion
 from seedwork.infraestructura.brokers.pulsar.direccion import Direccion
 from seedwork.infraestructura.brokers.pulsar.formato import Sobre, a_pulsar
 from seedwork.infraestructura.brokers.pulsar.lector import LectorPulsar
@@ -30,7 +31,8 @@ class BrokerPulsar:
 
     def __init__(self, direccion: Direccion) -> None:
         self._cliente = Cliente(direccion)
-        self._administracion = Administracion(direccion)
+        self._conversacion = Conversacion(direccion)
+        self._conservado = False
         self._abiertos: list[_Cerrable] = []
         self.letras_muertas = LetrasMuertasPulsar(self._cliente)
 
@@ -39,7 +41,7 @@ class BrokerPulsar:
             validar(mensaje, TAMANO_MAXIMO)
         if not mensajes:
             return
-        await self._administracion.conservar()
+        self._conservar()
         por_topico: dict[str, list[tuple[Sobre, Mensaje]]] = {}
         for mensaje in mensajes:
             por_topico.setdefault(mensaje.topico, []).append((a_pulsar(mensaje), mensaje))
@@ -55,29 +57,36 @@ class BrokerPulsar:
             if isinstance(resultado, BaseException):
                 raise resultado
 
+    def _conservar(self) -> None:
+        # Pulsar no borra nada en los primeros minutos de un tópico: no hace falta esperarlo.
+        if not self._conservado:
+            self._conservado = True
+            self._cliente.sin_esperar(conservar(self._cliente.direccion))
+
     async def suscribir(self, suscripcion: str, topicos: Sequence[str], *, desde: str = "inicio") -> SuscripcionPulsar:
         compilar_patrones(topicos)
-        await self._cliente.hacer(lambda _: None)
-        await self._administracion.conservar()
+        await self.comprobar()  # el cliente insiste en silencio con un token falso
+        self._conservar()
         await self.letras_muertas.preparar()
-        nueva = SuscripcionPulsar(self._cliente, self._administracion, suscripcion)
+        nueva = SuscripcionPulsar(self._cliente, self._conversacion, suscripcion)
         await nueva.abrir(topicos, desde)
         self._abiertos.append(nueva)
         return nueva
 
     async def leer(self, topicos: Sequence[str], *, desde_hace_s: float = 0) -> LectorPulsar:
         coincide = compilar_patrones(topicos)
-        lector = LectorPulsar(self._cliente, self._administracion, topicos, coincide, desde_hace_s)
+        lector = LectorPulsar(self._cliente, self._conversacion, topicos, coincide, desde_hace_s)
         await lector.abrir()
         self._abiertos.append(lector)
         return lector
 
     async def comprobar(self) -> None:
-        topico = self._cliente.direccion.letras_muertas
-        await self._cliente.hacer(lambda cliente: cliente.get_topic_partitions(topico))
+        await self._cliente.hacer(lambda _: None)  # que lo diga si está cerrado
+        await self._conversacion.saludar()
 
     async def cerrar(self) -> None:
         if not self._cliente.cerrado:
             await asyncio.gather(*(abierto.cerrar() for abierto in self._abiertos), return_exceptions=True)
             self._abiertos.clear()
+            self._conversacion.cerrar()
             await self._cliente.cerrar()

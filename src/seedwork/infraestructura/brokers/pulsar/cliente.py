@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import ssl
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,7 +24,9 @@ from seedwork.infraestructura.brokers.pulsar.formato import Sobre
 
 T = TypeVar("T")
 PLAZO_S = 8
+PLAZO_CIERRE_S = 4  # de cada paso al cerrar: con el broker caído también se acaba
 _EN_VUELO = 1_000
+_PENDIENTES_MAXIMO = 100_000
 _SIN_REMEDIO = (
     pulsar.AuthenticationError,
     pulsar.AuthorizationError,
@@ -41,19 +45,14 @@ class Cliente:
         self._hilos = ThreadPoolExecutor(8, thread_name_prefix="broker-pulsar")
         self._cliente: pulsar.Client | None = None
         self._productores: dict[str, asyncio.Future[pulsar.Producer]] = {}
+        self._tareas: set[asyncio.Task[None]] = set()
 
     async def hacer(self, funcion: Callable[[pulsar.Client], T], si_sobra: Callable[[T], None] | None = None) -> T:
         """Corre `funcion(cliente)` en un hilo, entera; `si_sobra` recoge lo que devuelva si cancelan a quien espera."""
         if self.cerrado:
             raise BrokerCerrado(f"El broker {self.direccion.servicio} está cerrado")
         if self._cliente is None:
-            self._cliente = pulsar.Client(
-                self.direccion.servicio,
-                operation_timeout_seconds=PLAZO_S,
-                connection_timeout_ms=3_000,
-                stats_interval_in_seconds=0,
-                logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error),
-            )
+            self._cliente = _conectar(self.direccion)
         tarea = asyncio.get_running_loop().run_in_executor(self._hilos, self._traducir, funcion, self._cliente)
         try:
             return await asyncio.shield(tarea)
@@ -79,11 +78,22 @@ class Cliente:
             return ErrorBroker(f"El broker {self.direccion.servicio} lo rechaza: {error}")
         return BrokerNoDisponible(f"El broker {self.direccion.servicio} no responde: {error}")
 
+    def sin_esperar(self, tarea: Coroutine[Any, Any, None]) -> None:
+        """La corre aparte; al cerrar se espera a que acabe."""
+        nueva = asyncio.create_task(tarea)
+        self._tareas.add(nueva)
+        nueva.add_done_callback(self._tareas.discard)
+
     async def enviar(self, topico: str, sobres: Sequence[tuple[Sobre, Mensaje]]) -> None:
         """Envía en orden y vuelve con el acuse de todos."""
-        productor = await self._productor(topico)
-        for inicio in range(0, len(sobres), _EN_VUELO):
-            await self._enviar(productor, sobres[inicio : inicio + _EN_VUELO])
+        try:
+            async with asyncio.timeout(PLAZO_S + 1) as plazo:
+                productor = await self._productor(topico)
+                for inicio in range(0, len(sobres), _EN_VUELO):
+                    await self._enviar(productor, sobres[inicio : inicio + _EN_VUELO])
+                    plazo.reschedule(asyncio.get_running_loop().time() + PLAZO_S + 1)
+        except TimeoutError as error:
+            raise BrokerNoDisponible(f"El broker {self.direccion.servicio} no acusó a tiempo") from error
 
     async def _enviar(self, productor: pulsar.Producer, sobres: Sequence[tuple[Sobre, Mensaje]]) -> None:
         loop = asyncio.get_running_loop()
@@ -100,11 +110,7 @@ class Cliente:
 
         for indice, (sobre, _) in enumerate(sobres):
             productor.send_async(sobre.cuerpo, partial(acusado, indice), **sobre.opciones)
-        try:
-            async with asyncio.timeout(PLAZO_S + 2):
-                await hecho
-        except TimeoutError as error:
-            raise BrokerNoDisponible(f"El broker {self.direccion.servicio} no acusó a tiempo") from error
+        await hecho
         for indice, resultado in sorted(fallos.items()):
             if resultado == pulsar.Result.MessageTooBig:
                 raise MensajeNoPublicable(sobres[indice][1], "El mensaje es mayor de lo que este Pulsar admite")
@@ -121,11 +127,32 @@ class Cliente:
         if self.cerrado:
             return
         self.cerrado = True
+        if self._tareas:
+            await asyncio.wait(self._tareas, timeout=PLAZO_CIERRE_S)
         loop = asyncio.get_running_loop()
         if self._cliente is not None:
             tarea = loop.run_in_executor(self._hilos, _cerrar, self._cliente)
-            await asyncio.wait([tarea], timeout=PLAZO_S)
+            await asyncio.wait([tarea], timeout=PLAZO_CIERRE_S)
         self._hilos.shutdown(wait=False)
+
+
+def _conectar(direccion: Direccion) -> pulsar.Client:
+    metodo, secreto = direccion.acceso or ("", "")
+    acceso = None
+    if metodo == "token":
+        acceso = pulsar.AuthenticationToken(secreto)
+    elif metodo == "basic":
+        acceso = pulsar.AuthenticationBasic(*secreto.split(":", 1))
+    return pulsar.Client(
+        direccion.servicio,
+        authentication=acceso,
+        operation_timeout_seconds=PLAZO_S,
+        connection_timeout_ms=3_000,
+        stats_interval_in_seconds=0,
+        tls_trust_certs_file_path=direccion.ca or ssl.get_default_verify_paths().cafile,
+        tls_validate_hostname=True,
+        logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error),
+    )
 
 
 def _crear_productor(cliente: pulsar.Client, topico: str) -> pulsar.Producer:
@@ -134,7 +161,7 @@ def _crear_productor(cliente: pulsar.Client, topico: str) -> pulsar.Producer:
         # Un lote se confirma y se vuelve a entregar entero, y se reparte por la clave del primero.
         batching_enabled=False,
         send_timeout_millis=PLAZO_S * 1000,
-        max_pending_messages=8 * _EN_VUELO,
+        max_pending_messages=_PENDIENTES_MAXIMO,
         block_if_queue_full=False,
     )
 
@@ -144,7 +171,7 @@ def _avisar(loop: asyncio.AbstractEventLoop, hecho: asyncio.Future[None]) -> Non
         if not hecho.done():
             hecho.set_result(None)
 
-    if not loop.is_closed():
+    with suppress(RuntimeError):  # el loop ya se cerró; una excepción aquí acabaría con el proceso
         loop.call_soon_threadsafe(cumplir)
 
 

@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote, urlsplit
+import ssl
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from seedwork.infraestructura.brokers import URLBrokerInvalida, sin_clave
 
-PUERTO, PUERTO_ADMIN = 6650, 8080
+_PUERTOS = {"pulsar": 6650, "pulsar+ssl": 6651}
+_ADMIN = {"pulsar": "http://{}:8080", "pulsar+ssl": "https://{}:8443"}
 _PARTICION = re.compile(r"-partition-\d+$")
-_FORMA = "pulsar://host[:puerto][/tenant/namespace][?admin=http://host:puerto]"
+_FORMA = (
+    "pulsar://[:token@|usuario:clave@]host[:puerto][/tenant/namespace][?admin=http://host:puerto],"
+    " o pulsar+ssl:// con [ca=archivo.pem]"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Direccion:
-    """Un namespace de un Pulsar. `admin` es la URL de administración, que puede no atender."""
+    """Un namespace de un Pulsar. `admin` es la URL de administración, que puede no atender.
 
-    servicio: str
+    `acceso` es el método de autenticación (`token` o `basic`) y su secreto; `ca`, el archivo de las autoridades de TLS.
+    """
+
+    esquema: str
+    host: str
+    puerto: int
     admin: str
     espacio: str
+    acceso: tuple[str, str] | None = field(default=None, repr=False)
+    ca: str | None = None
+
+    @property
+    def servicio(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.esquema}://{host}:{self.puerto}"
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Con qué se cifra; None si no se cifra. Lanza `OSError` si no se puede leer `ca`."""
+        return ssl.create_default_context(cafile=self.ca) if self.esquema == "pulsar+ssl" else None
 
     def topico(self, nombre: str) -> str:
         return f"persistent://{self.espacio}/{nombre}"
@@ -34,7 +56,12 @@ class Direccion:
 
     def nombre(self, topico: str) -> str:
         """El nombre con puntos de un tópico de Pulsar; lo de una partición es de su tópico."""
-        return _PARTICION.sub("", topico.rpartition("/")[2])
+        return _nombre(topico)
+
+
+@lru_cache(maxsize=4096)
+def _nombre(topico: str) -> str:
+    return _PARTICION.sub("", topico.rpartition("/")[2])
 
 
 def es_patron(topico: str) -> bool:
@@ -42,16 +69,23 @@ def es_patron(topico: str) -> bool:
 
 
 def leer_url(url: str) -> Direccion:
-    """Lanza `URLBrokerInvalida` con una frase que la nombra."""
+    """Lanza `URLBrokerInvalida` con una frase que la nombra, sin su secreto."""
+    invalida = URLBrokerInvalida(f"{sin_clave(url)!r} no es un broker de Pulsar: use {_FORMA}")
     try:
         partes = urlsplit(url)
-        puerto = partes.port or PUERTO
+        puerto = partes.port or _PUERTOS[partes.scheme]
         opciones = dict(parse_qsl(partes.query, keep_blank_values=True, strict_parsing=bool(partes.query)))
     except ValueError as error:
-        raise URLBrokerInvalida(f"{sin_clave(url)!r} no es un broker de Pulsar: use {_FORMA}") from error
+        raise invalida from error
     espacio = partes.path.strip("/") or "public/default"
-    admin = opciones.pop("admin", f"http://{partes.hostname}:{PUERTO_ADMIN}").rstrip("/")
-    valida = partes.hostname and partes.username is None and not opciones and not partes.fragment
+    host = partes.hostname or ""
+    admin = opciones.pop("admin", _ADMIN[partes.scheme].format(f"[{host}]" if ":" in host else host)).rstrip("/")
+    ca = opciones.pop("ca", None) if partes.scheme == "pulsar+ssl" else None
+    usuario, clave = unquote(partes.username or ""), unquote(partes.password or "")
+    valida = host and not opciones and not partes.fragment and bool(clave) == ("@" in partes.netloc) and ca != ""
     if not valida or not re.fullmatch(r"[\w=:.-]+/[\w=:.-]+", espacio, re.ASCII) or not admin.startswith("http"):
-        raise URLBrokerInvalida(f"{sin_clave(url)!r} no es un broker de Pulsar: use {_FORMA}")
-    return Direccion(f"{partes.scheme}://{partes.hostname}:{puerto}", admin, espacio)
+        raise invalida
+    acceso = None
+    if clave:
+        acceso = ("basic", f"{usuario}:{clave}") if usuario else ("token", clave)
+    return Direccion(partes.scheme, host, puerto, admin, espacio, acceso, ca)

@@ -1,8 +1,10 @@
 """Lo que Pulsar no recuerda de una suscripción: quién tenía qué al morir, y los intentos de cada mensaje.
 
 Es un tópico que todos sus consumidores escriben y siguen. Cada uno anota lo que tiene antes de darlo; al leer de vuelta
-su propia anotación ya leyó todo lo anterior, también lo que anotó quien acaba de morir. De vez en cuando alguien anota
-el estado entero, y lo de antes sobra.
+su propia anotación ya leyó todo lo anterior, también lo que anotó quien acaba de morir.
+
+De vez en cuando alguien anota un resumen: el estado hasta la última anotación que había leído. Cada anotación dice
+hasta dónde llegaba el último resumen conocido, así que quien llega lee la última y empieza por ahí.
 """
 
 from __future__ import annotations
@@ -10,9 +12,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 import pulsar
 import structlog
@@ -21,27 +22,15 @@ from seedwork.infraestructura.brokers import BrokerNoDisponible, ErrorBroker, Me
 from seedwork.infraestructura.brokers.pulsar.cliente import PLAZO_S, Cliente
 from seedwork.infraestructura.brokers.pulsar.formato import Sobre
 from seedwork.infraestructura.brokers.pulsar.grifo import Grifo
+from seedwork.infraestructura.brokers.pulsar.manos import Id, Tramos, contiene, en_tramos
 
 _log = structlog.get_logger(__name__)
 
-_RESUMEN_CADA_S = 30.0
-_LECTURA_MS = 90_000  # desde el final: bastante más que lo que separa dos resúmenes
+_RESUMEN_CADA = 200  # anotaciones: lo más que lee quien llega, poco más o menos
+_OLVIDO_MS = 7 * 24 * 3600 * 1000  # lo que tenía un muerto y nadie recibió en una semana ya no existe
 _ANCLA = "ancla"
 
-Tramos = Mapping[str, Mapping[str, list[list[int]]]]
-
-
-class Id(NamedTuple):
-    """Un mensaje dentro de una suscripción."""
-
-    topico: str
-    ledger: int
-    entrada: int
-    indice: int
-
-    @property
-    def texto(self) -> str:
-        return f"{self.topico}|{self.ledger}:{self.entrada}:{self.indice}"
+Lugar = tuple[int, int]  # ledger y entrada de una anotación
 
 
 class Estado:
@@ -51,66 +40,72 @@ class Estado:
         self._cliente = cliente
         self._topico = topico
         self._yo = yo
-        self._manos: dict[str, Tramos] = {}
+        self._manos: dict[str, tuple[int, Tramos]] = {}  # desde cuándo (ms), y qué
         self._intentos: dict[str, int] = {}
         self._numero = 0
         self._ecos: dict[int, asyncio.Future[None]] = {}
-        self._resumido = 0.0
+        self._leido: Lugar | None = None
+        self._resumido: Lugar | None = None
+        self._sin_resumir = 0
+        self._pendientes: list[tuple[Lugar, dict[str, Any]]] | None = None
         self._lector: pulsar.Reader | None = None
         self._grifo: Grifo | None = None
-        self._anclando: asyncio.Future[None] | None = None
 
     async def abrir(self) -> None:
         """Vuelve cuando se leyó lo que había."""
-        lector = await self._cliente.hacer(self._leer_desde_el_resumen, pulsar.Reader.close)
-        self._lector = lector
+        lector, desde = await self._cliente.hacer(self._leer_desde_el_resumen, lambda abierto: abierto[0].close())
+        self._lector, self._resumido = lector, desde
+        self._pendientes = None if desde is None else []
         self._grifo = Grifo(lector.read_next, self._llega, "estado")
         await self.tomar(())
 
-    def _leer_desde_el_resumen(self, cliente: pulsar.Client) -> pulsar.Reader:
+    def _leer_desde_el_resumen(self, cliente: pulsar.Client) -> tuple[pulsar.Reader, Lugar | None]:
         # Una suscripción impide que Pulsar borre el tópico y lo posterior al último resumen.
-        cliente.subscribe(
-            self._topico,
-            _ANCLA,
-            consumer_type=pulsar.ConsumerType.Shared,
-            initial_position=pulsar.InitialPosition.Earliest,
-            receiver_queue_size=1,
-        ).close()
+        self._entrar_en_el_ancla(cliente).close()
         final = cliente.create_reader(self._topico, pulsar.MessageId.latest, start_message_id_inclusive=True)
         try:
             ultimo = final.read_next(PLAZO_S * 1000) if final.has_message_available() else None
         finally:
             final.close()
-        lector = cliente.create_reader(self._topico, pulsar.MessageId.earliest)
-        if ultimo is not None:
-            lector.seek(ultimo.publish_timestamp() - _LECTURA_MS)
-        return lector
+        desde = None if ultimo is None else _lugar(_registro(ultimo).get("desde"))
+        inicio = pulsar.MessageId.earliest if desde is None else pulsar.MessageId(-1, *desde, -1)
+        return cliente.create_reader(self._topico, inicio), desde
+
+    def _entrar_en_el_ancla(self, cliente: pulsar.Client) -> pulsar.Consumer:
+        return cliente.subscribe(
+            self._topico,
+            _ANCLA,
+            consumer_type=pulsar.ConsumerType.Failover,
+            initial_position=pulsar.InitialPosition.Earliest,
+            receiver_queue_size=1,
+        )
 
     def intentos(self, id: Id) -> int | None:
         """Los que se contaron; None si no se contó ninguno."""
-        return self._intentos.get(id.texto)
+        return self._intentos.get(id.texto) if self._intentos else None
 
     def de_un_muerto(self, id: Id) -> bool:
         """Si otro lo tenía y no se despidió. Sólo tiene sentido de lo que Pulsar ya dio a este consumidor."""
-        return any(quien != self._yo and _contiene(tramos, id) for quien, tramos in self._manos.items())
+        return any(quien != self._yo and contiene(tramos, id) for quien, (_, tramos) in self._manos.items())
 
     async def tomar(self, ids: Iterable[Id]) -> None:
         """Anota que este consumidor tiene eso, y nada más; vuelve cuando se sabe todo lo anotado antes."""
-        await self._anotar({"manos": {self._yo: _tramos(ids)}})
+        await self._anotar({"manos": {self._yo: [int(time.time() * 1000), en_tramos(ids)]}})
 
     async def contar(self, id: Id, intentos: int) -> None:
         await self._anotar({"intentos": {id.texto: intentos}})
 
     async def olvidar(self, ids: Iterable[Id]) -> None:
         """Lo que ya no volverá."""
-        contados = {id.texto: 0 for id in ids if id.texto in self._intentos}
+        contados = {id.texto: 0 for id in ids if self.intentos(id) is not None}
         if contados:
             await self._anotar({"intentos": contados})
 
-    async def cerrar(self, *, despedirse: bool) -> None:
+    async def cerrar(self) -> None:
+        """Se despide: lo que tenía ya no es de un muerto."""
         try:
-            if despedirse and self._grifo is not None:
-                await self._anotar({"manos": {self._yo: {}}})
+            if self._grifo is not None:
+                await self._anotar({"manos": {self._yo: None}})
         except ErrorBroker as error:
             _log.warning("broker.despedida_perdida", topico=self._topico, error=str(error))  # parecerá que murió
         if self._grifo is not None:
@@ -119,19 +114,19 @@ class Estado:
             lector = self._lector
             await self._cliente.hacer(lambda _: lector.close())
 
+    # --- escribir ---------------------------------------------------------------------------------------------------
+
     async def _anotar(self, registro: dict[str, Any]) -> None:
         registros = [registro]
-        if self._numero and time.monotonic() - self._resumido > _RESUMEN_CADA_S:
-            self._resumido = time.monotonic()
-            registros.insert(0, {"resumen": True, "manos": dict(self._manos), "intentos": dict(self._intentos)})
+        if self._sin_resumir >= _RESUMEN_CADA and self._pendientes is None:
+            self._sin_resumir = 0
+            registros.insert(0, self._resumen())
         self._numero += 1
         numero = self._numero
-        registro |= {"de": self._yo, "n": numero}
+        registro |= {"de": self._yo, "n": numero, "desde": self._resumido}
         eco = self._ecos[numero] = asyncio.get_running_loop().create_future()
         try:
-            await self._cliente.enviar(
-                self._topico, [(Sobre(cuerpo), _de_relleno(self._topico, cuerpo)) for cuerpo in map(_json, registros)]
-            )
+            await self._cliente.enviar(self._topico, [_sobre(self._topico, registro) for registro in registros])
             async with asyncio.timeout(PLAZO_S):
                 await eco
         except TimeoutError as error:
@@ -139,41 +134,78 @@ class Estado:
         finally:
             self._ecos.pop(numero, None)
 
+    def _resumen(self) -> dict[str, Any]:
+        olvido_ms = time.time() * 1000 - _OLVIDO_MS
+        manos = {quien: lo_suyo for quien, lo_suyo in self._manos.items() if lo_suyo[0] > olvido_ms}
+        return {
+            "de": self._yo,
+            "resumen": self._leido,
+            "desde": self._resumido,
+            "manos": manos,
+            "intentos": self._intentos,
+        }
+
+    # --- leer -------------------------------------------------------------------------------------------------------
+
     def _llega(self, recibidos: list[pulsar.Message]) -> None:
         for recibido in recibidos:
+            id = recibido.message_id()
             try:
-                registro = json.loads(recibido.data())
-                self._aplicar(registro, recibido)
+                self._leer((id.ledger_id(), id.entry_id()), _registro(recibido))
             except (ValueError, TypeError, AttributeError) as error:
                 _log.warning("broker.estado_ilegible", topico=self._topico, error=str(error))
 
-    def _aplicar(self, registro: dict[str, Any], recibido: pulsar.Message) -> None:
-        resumen = "resumen" in registro
-        if resumen:
-            self._resumido = time.monotonic()
-            self._anclar(recibido)
-        for mapa, cambios in ((self._manos, "manos"), (self._intentos, "intentos")):
-            for clave, valor in registro.get(cambios, {}).items():
-                # Un resumen puede no saber lo último que se anotó justo antes.
-                if not (resumen and clave in mapa):
-                    mapa[clave] = valor
-                    if not valor and not resumen:
-                        del mapa[clave]
-        eco = self._ecos.get(registro.get("n", 0)) if registro.get("de") == self._yo else None
+    def _leer(self, lugar: Lugar, registro: dict[str, Any]) -> None:
+        self._leido = lugar
+        mio = registro.get("de") == self._yo
+        hasta = _lugar(registro.get("resumen"))
+        if hasta is not None:
+            self._resumir(hasta, registro, mio=mio)
+            return
+        self._sin_resumir += 1
+        if self._pendientes is None:
+            self._aplicar(registro)
+        else:
+            self._pendientes.append((lugar, registro))
+        eco = self._ecos.get(registro.get("n", 0)) if mio else None
         if eco is not None and not eco.done():
+            if self._pendientes is not None:  # el resumen ya no existe: vale lo que quede
+                self._sincronizar()
             eco.set_result(None)
 
-    def _anclar(self, recibido: pulsar.Message) -> None:
-        if self._anclando is None or self._anclando.done():
-            self._anclando = asyncio.ensure_future(self._mover_ancla(recibido.message_id()))
+    def _resumir(self, hasta: Lugar, registro: dict[str, Any], *, mio: bool) -> None:
+        self._sin_resumir = 0
+        if self._pendientes is not None:
+            self._pendientes = [pendiente for pendiente in self._pendientes if pendiente[0] > hasta]
+            self._aplicar(registro)
+            self._sincronizar()
+        # Quien aún no leyó este resumen sigue señalando al anterior: hasta allí se puede borrar.
+        if mio and self._resumido is not None:
+            self._cliente.sin_esperar(self._mover_el_ancla(self._resumido))
+        self._resumido = hasta
 
-    async def _mover_ancla(self, id: Any) -> None:
+    def _sincronizar(self) -> None:
+        pendientes, self._pendientes = self._pendientes or [], None
+        for _, registro in pendientes:
+            self._aplicar(registro)
+
+    def _aplicar(self, registro: dict[str, Any]) -> None:
+        for quien, lo_suyo in registro.get("manos", {}).items():
+            if lo_suyo is not None and lo_suyo[1]:
+                self._manos[quien] = (int(lo_suyo[0]), lo_suyo[1])
+            else:
+                self._manos.pop(quien, None)
+        for id, intentos in registro.get("intentos", {}).items():
+            if intentos:
+                self._intentos[id] = intentos
+            else:
+                self._intentos.pop(id, None)
+
+    async def _mover_el_ancla(self, lugar: Lugar) -> None:
         def mover(cliente: pulsar.Client) -> None:
-            ancla = cliente.subscribe(
-                self._topico, _ANCLA, consumer_type=pulsar.ConsumerType.Shared, receiver_queue_size=1
-            )
+            ancla = self._entrar_en_el_ancla(cliente)
             try:
-                ancla.seek(id)
+                ancla.acknowledge_cumulative(pulsar.MessageId(-1, *lugar, -1))
             finally:
                 ancla.close()
 
@@ -183,27 +215,17 @@ class Estado:
             _log.warning("broker.ancla_quieta", topico=self._topico, error=str(error))  # el próximo resumen la moverá
 
 
-def _tramos(ids: Iterable[Id]) -> dict[str, dict[str, list[list[int]]]]:
-    """Por tópico y ledger, tramos `[primera, cuántas]` de entradas seguidas."""
-    tramos: dict[str, dict[str, list[list[int]]]] = {}
-    for id in sorted(ids):
-        lista = tramos.setdefault(id.topico, {}).setdefault(str(id.ledger), [])
-        if lista and id.entrada <= lista[-1][0] + lista[-1][1]:
-            lista[-1][1] = id.entrada - lista[-1][0] + 1
-        else:
-            lista.append([id.entrada, 1])
-    return tramos
+def _registro(recibido: pulsar.Message) -> dict[str, Any]:
+    registro = json.loads(recibido.data())
+    if not isinstance(registro, dict):
+        raise ValueError("no es un objeto")
+    return registro
 
 
-def _contiene(tramos: Tramos, id: Id) -> bool:
-    lista = tramos.get(id.topico, {}).get(str(id.ledger), [])
-    lugar = bisect_right(lista, [id.entrada, 2**62]) - 1
-    return lugar >= 0 and id.entrada < lista[lugar][0] + lista[lugar][1]
+def _lugar(valor: Any) -> Lugar | None:
+    return None if valor is None else (int(valor[0]), int(valor[1]))
 
 
-def _json(registro: dict[str, Any]) -> bytes:
-    return json.dumps(registro, separators=(",", ":")).encode()
-
-
-def _de_relleno(topico: str, cuerpo: bytes) -> Mensaje:
-    return Mensaje(topico=topico, cuerpo=cuerpo)
+def _sobre(topico: str, registro: dict[str, Any]) -> tuple[Sobre, Mensaje]:
+    cuerpo = json.dumps(registro, separators=(",", ":")).encode()
+    return Sobre(cuerpo), Mensaje(topico=topico, cuerpo=cuerpo)

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pulsar
+import structlog
+
+_log = structlog.get_logger(__name__)
 
 _ESPERA_MS = 1_000
 _LOTE = 200
@@ -23,6 +26,7 @@ class Grifo:
     ) -> None:
         self._recibir = recibir
         self._llega = llega
+        self._nombre = nombre
         self._hilo = ThreadPoolExecutor(1, thread_name_prefix=f"grifo-{nombre}")
         self._abierto = asyncio.Event()
         self._abierto.set()
@@ -44,9 +48,14 @@ class Grifo:
         loop = asyncio.get_running_loop()
         while True:
             await self._abierto.wait()
-            lote = self._vaciar()
-            if not lote and (primero := await loop.run_in_executor(self._hilo, self._uno, _ESPERA_MS)) is not None:
-                lote = [primero]
+            try:
+                lote = self._vaciar()
+                if not lote and (primero := await loop.run_in_executor(self._hilo, self._uno, _ESPERA_MS)) is not None:
+                    lote = [primero]
+            except pulsar.PulsarException as error:
+                _log.warning("broker.sin_recibir", de=self._nombre, error=str(error))  # el cliente reconecta él solo
+                await asyncio.sleep(_ESPERA_MS / 1000)
+                continue
             if lote:
                 self._llega(lote)
                 await asyncio.sleep(0)

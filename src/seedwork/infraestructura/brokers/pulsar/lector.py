@@ -12,8 +12,8 @@ import pulsar
 import structlog
 
 from seedwork.infraestructura.brokers import ErrorBroker, Mensaje
-from seedwork.infraestructura.brokers.pulsar.administracion import EXPLORACION_S, Administracion
 from seedwork.infraestructura.brokers.pulsar.cliente import Cliente
+from seedwork.infraestructura.brokers.pulsar.conversacion import EXPLORACION_S, Conversacion
 from seedwork.infraestructura.brokers.pulsar.direccion import es_patron
 from seedwork.infraestructura.brokers.pulsar.formato import de_pulsar
 from seedwork.infraestructura.brokers.pulsar.grifo import Grifo
@@ -31,13 +31,13 @@ class LectorPulsar:
     def __init__(
         self,
         cliente: Cliente,
-        administracion: Administracion,
+        conversacion: Conversacion,
         topicos: Sequence[str],
         coincide: Callable[[str], bool],
         desde_hace_s: float,
     ) -> None:
         self._cliente = cliente
-        self._administracion = administracion
+        self._conversacion = conversacion
         self._topicos = topicos
         self._coincide = coincide
         self._desde_ms = int((time.time() - desde_hace_s) * 1000)
@@ -70,7 +70,7 @@ class LectorPulsar:
                 _log.warning("broker.sin_explorar", error=str(error))  # se repite enseguida
 
     async def _explorar(self, *, nuevos: bool) -> None:
-        for topico in await self._administracion.topicos():
+        for topico in await self._conversacion.topicos():
             if self._coincide(topico) and topico not in self._lectores:
                 await self._abrir(topico, nuevo=nuevos)
 

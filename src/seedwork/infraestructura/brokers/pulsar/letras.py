@@ -16,7 +16,7 @@ from seedwork.infraestructura.brokers import LetraMuerta, Mensaje
 from seedwork.infraestructura.brokers.pulsar.cliente import PLAZO_S, Cliente
 from seedwork.infraestructura.brokers.pulsar.formato import Sobre, a_pulsar, de_pulsar
 
-_ESPERAN = "esperan"
+ESPERAN = "esperan"
 _DECIDIDA = "seedwork-decidida"
 _ID = re.compile(r"(\d{1,18})-(\d{1,18})", re.ASCII)
 
@@ -117,7 +117,7 @@ class LetrasMuertasPulsar:
 
 _entrar = partial(
     pulsar.Client.subscribe,
-    subscription_name=_ESPERAN,
+    subscription_name=ESPERAN,
     consumer_type=pulsar.ConsumerType.Shared,
     initial_position=pulsar.InitialPosition.Earliest,
     receiver_queue_size=1,

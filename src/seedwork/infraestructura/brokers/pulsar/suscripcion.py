@@ -20,21 +20,23 @@ from seedwork.infraestructura.brokers import (
     Mensaje,
     compilar_patrones,
 )
-from seedwork.infraestructura.brokers.pulsar.administracion import EXPLORACION_S, Administracion
-from seedwork.infraestructura.brokers.pulsar.cliente import PLAZO_S, Cliente
+from seedwork.infraestructura.brokers.pulsar.cliente import PLAZO_CIERRE_S, Cliente
+from seedwork.infraestructura.brokers.pulsar.conversacion import EXPLORACION_S, Conversacion
 from seedwork.infraestructura.brokers.pulsar.direccion import es_patron
-from seedwork.infraestructura.brokers.pulsar.estado import Estado, Id
+from seedwork.infraestructura.brokers.pulsar.estado import Estado
 from seedwork.infraestructura.brokers.pulsar.formato import a_pulsar, de_pulsar
 from seedwork.infraestructura.brokers.pulsar.grifo import Grifo
+from seedwork.infraestructura.brokers.pulsar.manos import Id
 
 _log = structlog.get_logger(__name__)
 
-_LIBRES_MAXIMO = 500  # lo traído que se puede dar ya, antes de dejar de traer
+_LIBRES_MAXIMO = 2_000  # lo traído que se puede dar ya, antes de dejar de traer: unas cuantas anotaciones
 _TRAIDAS_MAXIMO = 10_000  # lo traído, contando lo de claves que el consumidor retiene
 _BYTES_MAXIMO = 32 * 1024 * 1024
 _LOTE_BYTES = 4 * 1024 * 1024
 _COLA_DEL_CLIENTE = 200
-_HECHAS_MAXIMO = 5_000  # confirmadas hace poco, por si Pulsar las repite
+_HECHAS_MAXIMO = 20_000  # confirmadas hace poco, por si Pulsar se cae sin haberlo asentado y las repite
+_TICTAC_MS = 1_000  # con Key_Shared lo retrasado llega un tictac tarde: se pide uno antes y se guarda aquí
 _ESPERA_S = 0.5
 _MOTIVO_MAXIMO = 2_000
 
@@ -63,13 +65,14 @@ class SuscripcionPulsar:
     Devolver deja el mensaje en esta reserva: para Pulsar su clave sigue siendo de este consumidor hasta que se vaya.
     """
 
-    def __init__(self, cliente: Cliente, administracion: Administracion, suscripcion: str) -> None:
+    def __init__(self, cliente: Cliente, conversacion: Conversacion, suscripcion: str) -> None:
         self._cliente = cliente
-        self._administracion = administracion
+        self._conversacion = conversacion
         self._vistos: set[str] = set()
         self._nombre = suscripcion
         self._reintentos = cliente.direccion.interno(suscripcion, "reintentos")
-        self._estado = Estado(cliente, cliente.direccion.interno(suscripcion, "estado"), uuid.uuid4().hex)
+        self._yo = uuid.uuid4().hex
+        self._estado = Estado(cliente, cliente.direccion.interno(suscripcion, "estado"), self._yo)
         self._consumidores: list[pulsar.Consumer] = []
         self._grifos: list[Grifo] = []
         self._tareas: set[asyncio.Task[None]] = set()
@@ -96,22 +99,21 @@ class SuscripcionPulsar:
     async def _suscribir(self, topicos: Sequence[str], desde: str) -> None:
         posicion = pulsar.InitialPosition.Latest if desde == "fin" else pulsar.InitialPosition.Earliest
         direccion = self._cliente.direccion
-        # Con Key_Shared lo retrasado tarda un tictac más, y lo que se reintenta ya perdió su turno.
-        await self._entrar([self._reintentos], pulsar.ConsumerType.Shared, pulsar.InitialPosition.Earliest)
+        await self._entrar([self._reintentos], pulsar.InitialPosition.Earliest)
         self._vistos = {topico for topico in topicos if not es_patron(topico)}
         if self._vistos:
             literales = [direccion.topico(topico) for topico in sorted(self._vistos)]
-            await self._entrar(literales, pulsar.ConsumerType.KeyShared, posicion)
+            await self._entrar(literales, posicion)
         if any(map(es_patron, topicos)):
             coincide = compilar_patrones(topicos)
             await self._explorar(coincide, posicion)
             self._tareas.add(asyncio.create_task(self._seguir_explorando(coincide)))
 
     async def _explorar(self, coincide: Callable[[str], bool], posicion: pulsar.InitialPosition) -> None:
-        existentes = await self._administracion.topicos()
+        existentes = await self._conversacion.topicos()
         if nuevos := [topico for topico in existentes if topico not in self._vistos and coincide(topico)]:
             completos = [self._cliente.direccion.topico(topico) for topico in nuevos]
-            await self._entrar(completos, pulsar.ConsumerType.KeyShared, posicion)
+            await self._entrar(completos, posicion)
             self._vistos.update(nuevos)
 
     async def _seguir_explorando(self, coincide: Callable[[str], bool]) -> None:
@@ -123,9 +125,9 @@ class SuscripcionPulsar:
             except ErrorBroker as error:
                 _log.warning("broker.sin_explorar", suscripcion=self._nombre, error=str(error))  # se repite enseguida
 
-    async def _entrar(self, topicos: list[str], tipo: pulsar.ConsumerType, posicion: pulsar.InitialPosition) -> None:
+    async def _entrar(self, topicos: list[str], posicion: pulsar.InitialPosition) -> None:
         consumidor = await self._cliente.hacer(
-            lambda cliente: _consumidor(cliente, self._nombre, topicos, tipo, posicion), pulsar.Consumer.close
+            lambda cliente: _consumidor(cliente, self._nombre, self._yo, topicos, posicion), pulsar.Consumer.close
         )
         self._consumidores.append(consumidor)
         self._grifos.append(self._grifo(consumidor))
@@ -246,8 +248,8 @@ class SuscripcionPulsar:
         if mias:
             vence_ms = int((time.time() + espera_s) * 1000)
             sobre = a_pulsar(entrega.mensaje, intentos=str(entrega.intentos + 1), vence=str(vence_ms))
-            if espera_s > 0:
-                sobre = sobre.a_las(vence_ms)
+            if espera_s * 1000 > _TICTAC_MS:
+                sobre = sobre.a_las(vence_ms - _TICTAC_MS)
             await self._cliente.enviar(self._reintentos, [(sobre, entrega.mensaje)])
             await self._estado.olvidar([mias[0].id])
             self._confirmar(mias)
@@ -314,8 +316,8 @@ class SuscripcionPulsar:
         await asyncio.gather(*self._tareas, *(grifo.cerrar() for grifo in self._grifos), return_exceptions=True)
         # Primero la despedida: quien reciba lo nuestro debe saber que no morimos con ello.
         try:
-            async with asyncio.timeout(PLAZO_S):
-                await self._estado.cerrar(despedirse=True)
+            async with asyncio.timeout(PLAZO_CIERRE_S):
+                await self._estado.cerrar()
         except (TimeoutError, BrokerNoDisponible, BrokerCerrado):
             _log.warning("broker.despedida_perdida", suscripcion=self._nombre)
         await asyncio.gather(*(self._salir(consumidor) for consumidor in self._consumidores))
@@ -325,7 +327,7 @@ class SuscripcionPulsar:
 
     async def _salir(self, consumidor: pulsar.Consumer) -> None:
         try:
-            async with asyncio.timeout(PLAZO_S):
+            async with asyncio.timeout(PLAZO_CIERRE_S):
                 await self._cliente.hacer(lambda _: consumidor.close())
         except (TimeoutError, ErrorBroker) as error:
             # Al cerrarse la conexión, Pulsar da lo nuestro a otros.
@@ -335,14 +337,16 @@ class SuscripcionPulsar:
 def _consumidor(
     cliente: pulsar.Client,
     suscripcion: str,
+    yo: str,
     topicos: list[str],
-    tipo: pulsar.ConsumerType,
     posicion: pulsar.InitialPosition,
 ) -> pulsar.Consumer:
     return cliente.subscribe(
         topicos[0] if len(topicos) == 1 else topicos,
         suscripcion,
-        consumer_type=tipo,
+        consumer_type=pulsar.ConsumerType.KeyShared,
+        # Pulsar reparte las claves por este nombre: con el mismo, una clave cae en el mismo consumidor en todo tópico.
+        consumer_name=yo,
         initial_position=posicion,
         receiver_queue_size=_COLA_DEL_CLIENTE,
         max_total_receiver_queue_size_across_partitions=5 * _COLA_DEL_CLIENTE,

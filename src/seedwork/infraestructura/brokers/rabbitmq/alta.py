@@ -40,15 +40,10 @@ async def dar_de_alta(
 
 
 async def _entera(conexion: Conexion, nombres: Nombres) -> bool:
-    necesarias = (nombres.cola, nombres.registro, nombres.miembros, nombres.dlq)
-    return await conexion.existen(*necesarias) and not await conexion.existen(nombres.alta)
+    return await conexion.existen(nombres.cola) and not await conexion.existen(nombres.alta)
 
 
 async def _crear(conexion: Conexion, exchange: Exchange, nombres: Nombres, patrones: Sequence[str], desde: str) -> None:
-    if await conexion.existen(nombres.cola) and not await conexion.existen(nombres.alta):
-        async with conexion.un_canal() as canal:  # alguien le quitó una cola: lo que hubiera en las demás, sigue
-            await nombres.declarar_resto(canal)
-            return
     async with conexion.un_canal() as canal:
         await canal.queue_declare(nombres.alta, durable=True)
         for cola in (nombres.cola, nombres.relleno, nombres.registro):  # de un alta a medias: nadie ha leído de ellas

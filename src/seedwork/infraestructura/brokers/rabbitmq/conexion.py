@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import aiormq
@@ -72,6 +72,13 @@ class Conexion:
         assert isinstance(canal, Channel)  # noqa: S101 - el cliente la declara con un tipo más corto
         return canal
 
+    async def canal_vigilado(self, al_perderlo: Callable[[], None], *, confirmar: bool = True) -> Channel:
+        """Un canal que avisa si se cierra, o si RabbitMQ le quita una cola que consume: no le llegaría nada más."""
+        canal = await self.canal(confirmar=confirmar)
+        canal.closing.add_done_callback(lambda _: al_perderlo())
+        canal.on_consumer_cancel_callbacks.add(lambda _: al_perderlo())
+        return canal
+
     @asynccontextmanager
     async def hablando(self, plazo_s: float | None = PLAZO_S) -> AsyncIterator[None]:
         """Traduce los fallos de lo de dentro, que debe terminar en el plazo."""
@@ -84,6 +91,11 @@ class Conexion:
             raise ErrorBroker(f"{self.nombre} no lo admite: {_frase(error)}") from error
         except (AMQPError, OSError, EOFError, ChannelInvalidStateError) as error:
             raise BrokerNoDisponible(f"{self.nombre} no está disponible: {_frase(error)}") from error
+        except Exception as error:
+            if type(error) is not Exception:
+                raise
+            # El cliente lanza ésta, a secas, a quien esperaba en una conexión que se cerró sin decir por qué.
+            raise BrokerNoDisponible(f"{self.nombre} cerró la conexión") from error
         except asyncio.CancelledError as error:
             # El cliente cancela a quien espera cuando se cierra la conexión; no es nadie cancelándonos a nosotros.
             tarea = asyncio.current_task()

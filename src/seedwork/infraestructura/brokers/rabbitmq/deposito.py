@@ -19,11 +19,13 @@ from seedwork.infraestructura.brokers.rabbitmq.registro import Registro
 from seedwork.infraestructura.brokers.rabbitmq.topologia import Nombres
 from seedwork.infraestructura.brokers.rabbitmq.ventana import Ficha, Ventana
 
-_RAFAGA_S = 0.002  # si acaba de llegar algo, lo más probable es que detrás venga más
-_RAFAGA_MAXIMA_S = 0.02
+_CALMA_S = 0.002  # si acaba de llegar algo, lo más probable es que detrás venga más
+_CALMA_RAFAGA_S = 0.005
+_RAFAGA_MAXIMA_S = 0.03
 _REVISION_S = 0.5
 _PREFETCH_MAXIMO = 8192
-_RESUELTAS_MAXIMO = 2000
+_REPASO_S = 0.01
+_SIN_CANAL = "RabbitMQ cerró el canal de la cola"
 
 Dicha = Ficha | str  # de este mismo consumidor, o la huella de una de otro
 
@@ -39,7 +41,7 @@ class Deposito:
         conexion: Conexion,
         nombres: Nombres,
         registro: Registro,
-        lanzar: Callable[[Coroutine[Any, Any, None]], None],
+        lanzar: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         avisar: Callable[[], None],
     ) -> None:
         self._conexion = conexion
@@ -52,6 +54,8 @@ class Deposito:
         self._acuses = Acuses()
         self._sospechosas: Collection[str] | None = ()
         self._quieto = asyncio.Lock()
+        self._por_acusar: list[Ficha] = []
+        self._acusando: asyncio.Task[None] | None = None
         self._ultima = 0.0
         self._relleno = False
         self._sentinela: int | None = None
@@ -67,11 +71,9 @@ class Deposito:
         canal: Channel,
         tenencias: dict[str, list[tuple[str, str | None]]],
         sospechosas: Collection[str] | None,
-        resueltas: Iterable[str],
     ) -> None:
         """`tenencias`: lo que cada uno tiene ya. `sospechosas`: de lo que vuelva a llegar, lo que tenía un muerto."""
         self._sospechosas = sospechosas
-        self._ventana.resueltas.update(dict.fromkeys(resueltas))
         for miembro, tengo in tenencias.items():
             self._ventana.reclamar(miembro, tengo)
         self._relleno = self._registro.acta.relleno
@@ -80,11 +82,12 @@ class Deposito:
         if self._relleno:
             self._lanzar(self._vigilar_relleno())
 
-    async def cerrar(self) -> tuple[list[str], list[str]]:
-        """Deja de repartir, con los acuses mandados; las huellas de lo que alguien tiene, y las resueltas."""
+    async def cerrar(self) -> list[str]:
+        """Deja de repartir, con los acuses mandados; las huellas de lo que alguien tiene."""
         self._cerrado = True
         async with self._quieto:
-            return self._ventana.en_manos(), list(self._ventana.resueltas)[-_RESUELTAS_MAXIMO:]
+            await self._mandar_por_acusar()
+            return self._ventana.en_manos()
 
     def en_manos(self, menos: str) -> list[str]:
         return self._ventana.en_manos(menos)
@@ -114,13 +117,14 @@ class Deposito:
             self._registro.acta.prefetch = prefetch
             await self._registro.escribir()
         async with self._quieto:
+            await self._mandar_por_acusar()
             viejo, self._canal = self._canal, None
             self._cambiando = False
             if viejo is None or self._cerrado:
                 return
             # Lo que está en manos de alguien sigue estándolo: se reconoce al volver a llegar.
             self._sospechosas = self._ventana.sospechosas()
-            nueva = Ventana(self._ventana.resueltas)
+            nueva = Ventana()
             for miembro, tengo in self._ventana.tenencias().items():
                 nueva.reclamar(miembro, tengo)
             self._ventana, self._acuses = nueva, Acuses()
@@ -151,9 +155,10 @@ class Deposito:
         vuelta = bool(crudo.redelivered)
         if vuelta:
             ficha.sospechosa = self._sospechosas is None or ficha.huella in self._sospechosas
-        if marca is not None or self._repetida(ficha) or not self._ventana.llegar(ficha, vuelta=vuelta):
+        if marca is not None or self._repetida(ficha):
             self._lanzar(self._acusar([ficha]))
             return
+        self._ventana.llegar(ficha, vuelta=vuelta)
         self._ultima = time.monotonic()
         self._avisar()
 
@@ -184,14 +189,23 @@ class Deposito:
 
     # --- repartir ----------------------------------------------------------------------------------------------
 
-    async def asentar(self, maximo: int) -> None:
+    async def asentar(self, miembro: str, maximo: int, excepto: Collection[str]) -> None:
         """Si está llegando una ráfaga, espera un poco a que llegue entera."""
         limite = time.monotonic() + _RAFAGA_MAXIMA_S
-        while self._ventana.libres and len(self._ventana.libres) < maximo:
+        while self._ventana.libres and not self._llena(miembro, maximo, excepto):
             ahora = time.monotonic()
-            if ahora - self._ultima >= _RAFAGA_S or ahora >= limite:
+            # Con uno solo no se sabe aún si es una ráfaga.
+            calma_s = _CALMA_S if len(self._ventana.libres) == 1 else _CALMA_RAFAGA_S
+            if ahora - self._ultima >= calma_s or ahora >= limite:
                 return
-            await asyncio.sleep(_RAFAGA_S / 2)
+            await asyncio.sleep(_CALMA_S / 2)
+
+    def _llena(self, miembro: str, maximo: int, excepto: Collection[str]) -> bool:
+        if len(self._ventana) >= self._registro.acta.prefetch:
+            return True  # RabbitMQ no mandará más
+        if len(self._ventana.libres) < maximo:
+            return False
+        return not excepto or len(self._ventana.elegibles(miembro, maximo, excepto)) >= maximo
 
     def tomar(self, miembro: str, maximo: int, excepto: Collection[str]) -> list[Ficha]:
         if self._cerrado or self._canal is None:
@@ -203,22 +217,26 @@ class Deposito:
 
     # --- lo que responden --------------------------------------------------------------------------------------
 
-    async def terminar(self, miembro: str, dichas: Iterable[Dicha]) -> None:
-        terminadas = []
-        for dicha in dichas:
-            ficha = self._hallar(miembro, dicha)
-            if ficha is None:
-                huella = _huella(dicha)
-                if self._ventana.quitar_reclamo(miembro, huella):
-                    self._ventana.resueltas[huella] = None
-            elif self._ventana.terminar(miembro, ficha):
-                terminadas.append(ficha)
+    async def terminar(self, miembro: str, dichas: Sequence[Dicha]) -> bool:
+        """Vuelve con todo acusado; False si no pudo ser: hay que decírselo a quien reparta después."""
+        while not self._cerrado and any(self._esperada(miembro, dicha) for dicha in dichas):  # noqa: ASYNC110
+            await asyncio.sleep(_REPASO_S)
+        if self._cerrado:
+            return False
+        halladas = [ficha for dicha in dichas if (ficha := self._hallar(miembro, dicha)) is not None]
+        terminadas = [ficha for ficha in halladas if self._ventana.terminar(miembro, ficha)]
         if terminadas:
             self._avisar()
             await self._acusar(terminadas)
         contados = self._registro.acta.intentos
         if contados and [f for f in terminadas if contados.pop(f.huella, None)]:
             await self._registro.escribir()
+        return True
+
+    def _esperada(self, miembro: str, dicha: Dicha) -> bool:
+        """La tiene, pero aún no ha vuelto a llegar por este canal: no se puede acusar."""
+        de_otra = isinstance(dicha, str) or dicha.reinado is not self._ventana
+        return de_otra and self._ventana.reclamada(miembro, _huella(dicha))
 
     async def devolver(self, miembro: str, dichas: Iterable[tuple[Dicha, int]]) -> None:
         """Con los intentos que debe llevar cada una."""
@@ -228,6 +246,7 @@ class Deposito:
             ficha = self._hallar(miembro, dicha)
             if ficha is not None:
                 devueltas.append(ficha)
+                ficha.sospechosa = False
                 if ficha.intentos != intentos:
                     ficha.intentos, cambian = intentos, True
                     contados[ficha.huella] = intentos
@@ -238,20 +257,16 @@ class Deposito:
         if cambian:
             await self._registro.escribir()
 
-    async def contar(self, miembro: str, dicha: Dicha, fallidos: int) -> int | None:
-        """Un intento más que los que consten o, si no ha llegado y no consta, que `fallidos`; None si no es suya."""
-        contados = self._registro.acta.intentos
+    async def contar(self, miembro: str, dicha: Dicha, intentos: int) -> None:
+        """Hace constar cuántos van, si la tiene; decirlo dos veces es como decirlo una."""
+        huella = _huella(dicha)
         ficha = self._hallar(miembro, dicha)
         if ficha is not None:
-            huella, intentos = ficha.huella, ficha.intentos + 1
             ficha.intentos = intentos
-        elif self._ventana.reclamada(miembro, huella := _huella(dicha)):
-            intentos = contados.get(huella, fallidos) + 1
-        else:
-            return None
-        contados[huella] = intentos
+        elif not self._ventana.reclamada(miembro, huella):
+            return
+        self._registro.acta.intentos[huella] = intentos
         await self._registro.escribir()
-        return intentos
 
     def soltar(self, miembro: str) -> None:
         """Murió: lo suyo queda libre, y es sospechoso."""
@@ -262,7 +277,12 @@ class Deposito:
 
     def recuperar(self, miembro: str, fichas: Sequence[Ficha]) -> None:
         """No le llegaron: nunca las tuvo."""
-        self._ventana.devolver(miembro, [ficha for ficha in fichas if ficha.reinado is self._ventana])
+        halladas = [self._hallar(miembro, ficha) for ficha in fichas]
+        for ficha, hallada in zip(fichas, halladas, strict=True):
+            if hallada is None:
+                self._ventana.quitar_reclamo(miembro, ficha.huella)
+        self._ventana.devolver(miembro, [ficha for ficha in halladas if ficha is not None])
+        self._avisar()
 
     def _hallar(self, miembro: str, dicha: Dicha) -> Ficha | None:
         """La ficha de esta ventana que corresponde a la que alguien tiene, que puede ser de otra anterior."""
@@ -273,19 +293,31 @@ class Deposito:
         return self._ventana.buscar(miembro, dicha.huella)
 
     async def _acusar(self, fichas: Sequence[Ficha]) -> None:
+        """Vuelve cuando RabbitMQ las da por acusadas; las de varios comparten el viaje."""
+        if self._acusando is None:
+            self._acusando = self._lanzar(self._mandar_tanda())
+        self._por_acusar += fichas
+        await asyncio.shield(self._acusando)  # aparte: a medias, alguna no se acusaría nunca
+
+    async def _mandar_tanda(self) -> None:
         async with self._quieto:
-            # Las de una ventana anterior volvieron a la cola con su canal.
-            vigentes = [ficha for ficha in fichas if ficha.reinado is self._ventana]
-            await self._mandar_acuses([ficha.orden for ficha in vigentes])
-            for ficha in fichas:
-                if ficha.reinado is not self._ventana:
-                    self._ventana.resueltas[ficha.huella] = None
+            await self._mandar_por_acusar()
+
+    async def _mandar_por_acusar(self) -> None:
+        while self._por_acusar:
+            tanda, self._por_acusar, self._acusando = self._por_acusar, [], None
+            await self._mandar_acuses([ficha.orden for ficha in tanda])
 
     async def _mandar_acuses(self, etiquetas: Sequence[int]) -> None:
+        if self._canal is None:
+            raise ConnectionResetError(_SIN_CANAL)
         acuses = self._acuses.terminar(etiquetas)
-        for numero, (etiqueta, todas) in enumerate(acuses, 1):
-            if self._canal is not None:
-                await self._canal.basic_ack(etiqueta, multiple=todas, wait=numero == len(acuses))
+        for etiqueta, todas in acuses:
+            await self._canal.basic_ack(etiqueta, multiple=todas, wait=False)
+        if not acuses:
+            return
+        # Un acuse no tiene respuesta: ésta dice que los anteriores llegaron.
+        await self._canal.basic_qos(prefetch_count=self._registro.acta.prefetch)
 
 
 def _huella(dicha: Dicha) -> str:
@@ -293,4 +325,4 @@ def _huella(dicha: Dicha) -> str:
 
 
 async def _roto() -> None:
-    raise ConnectionResetError("RabbitMQ cerró el canal de la cola")
+    raise ConnectionResetError(_SIN_CANAL)

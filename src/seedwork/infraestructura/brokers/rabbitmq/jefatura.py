@@ -74,6 +74,7 @@ class Jefatura:
         self._alguien = asyncio.Event()
         self._reunida = asyncio.Event()
         self._peticiones: dict[str, Peticion] = {}
+        self._mandados: dict[str, tuple[int, list[Ficha]]] = {}  # el turno y el lote que quizá no llegue a tomar
         self._tareas: set[asyncio.Task[Any]] = set()
         self._reparto: asyncio.TimerHandle | None = None
 
@@ -96,7 +97,6 @@ class Jefatura:
             canal,
             {presente.miembro: presente.tengo for presente in self._presentes.values()},
             self._sospechosas(anterior),
-            anterior.resueltas,
         )
         self._reunida.set()
         self._avisar()
@@ -135,7 +135,7 @@ class Jefatura:
         acta = self._registro.acta
         acta.abierto = False
         if self._deposito is not None:
-            acta.en_mano, acta.resueltas = await self._deposito.cerrar()
+            acta.en_mano = await self._deposito.cerrar()
         await self._registro.escribir()
         await self._control.basic_cancel(self._atiendo, nowait=True)
         await self._control.queue_delete(self._nombres.jefe)
@@ -154,17 +154,17 @@ class Jefatura:
     async def tomar(self, maximo: int, excepto: Collection[str]) -> list[Ficha]:
         if self._deposito is None:
             return []
-        await self._deposito.asentar(maximo)
+        await self._deposito.asentar(self._yo, maximo, excepto)
         return self._deposito.tomar(self._yo, maximo, excepto)
 
-    async def terminar(self, fichas: Iterable[Ficha]) -> None:
-        await self._abierto.terminar(self._yo, fichas)
+    async def terminar(self, fichas: Sequence[Ficha]) -> bool:
+        return await self._abierto.terminar(self._yo, fichas)
 
     async def devolver(self, fichas: Iterable[tuple[Ficha, int]]) -> None:
         await self._abierto.devolver(self._yo, fichas)
 
-    async def contar(self, ficha: Ficha, fallidos: int) -> int | None:
-        return await self._abierto.contar(self._yo, ficha, fallidos)
+    async def contar(self, ficha: Ficha, intentos: int) -> None:
+        await self._abierto.contar(self._yo, ficha, intentos)
 
     @property
     def _abierto(self) -> Deposito:
@@ -186,6 +186,7 @@ class Jefatura:
             fichas = self._deposito.tomar(miembro, peticion.maximo, peticion.excepto)
             if fichas:
                 del self._peticiones[miembro]
+                self._mandados[miembro] = (peticion.turno, fichas)
                 self._lanzar(self._mandar(self._deposito, peticion, fichas))
 
     async def _mandar(self, deposito: Deposito, peticion: Peticion, fichas: Sequence[Ficha]) -> None:
@@ -218,20 +219,20 @@ class Jefatura:
             await self._atender_a(datos["miembro"], tipo, datos)
 
     async def _atender_a(self, miembro: str, tipo: str, datos: dict[str, Any]) -> None:
-        valor = None
         if tipo == PEDIR:
-            self._pedir(Peticion(miembro, datos["turno"], datos["maximo"], frozenset(datos["excepto"])))
+            self._pedir(Peticion(**{**datos, "excepto": frozenset(datos["excepto"])}))
             return
         if tipo == ADIOS:
             self._enterrar(miembro)
             return
         if tipo == TERMINAR:
-            await self._abierto.terminar(miembro, datos["huellas"])
+            if not await self._abierto.terminar(miembro, datos["huellas"]):
+                return  # se lo dirá a quien reparta después
         elif tipo == DEVOLVER:
             await self._abierto.devolver(miembro, [(huella, intentos) for huella, intentos in datos["fichas"]])
         elif tipo == CONTAR:
-            valor = await self._abierto.contar(miembro, datos["huella"], datos["fallidos"])
-        await mandar(self._control, self._nombres.miembro(miembro), HECHO, {"recibo": datos["recibo"], "valor": valor})
+            await self._abierto.contar(miembro, datos["huella"], datos["intentos"])
+        await mandar(self._control, self._nombres.miembro(miembro), HECHO, {"recibo": datos["recibo"]})
 
     def _presentar(self, informe: Informe) -> None:
         llega_tarde = self._reunida.is_set() and informe.miembro not in self._presentes
@@ -253,12 +254,16 @@ class Jefatura:
 
     def _pedir(self, peticion: Peticion) -> None:
         self._peticiones.pop(peticion.miembro, None)
+        turno, fichas = self._mandados.pop(peticion.miembro, (0, []))
+        if turno > peticion.recibido:
+            self._abierto.recuperar(peticion.miembro, fichas)
         if peticion.maximo:
             self._peticiones[peticion.miembro] = peticion
             self._avisar()
 
     def _enterrar(self, miembro: str) -> None:
         self._peticiones.pop(miembro, None)
+        self._mandados.pop(miembro, None)
         self._presentes.pop(miembro, None)
         if self._deposito is not None:
             self._deposito.soltar(miembro)
@@ -277,10 +282,11 @@ class Jefatura:
                 _log.warning("broker.consumidor_muerto", suscripcion=self._nombres.cola, miembro=miembro)
                 self._enterrar(miembro)
 
-    def _lanzar(self, corrutina: Coroutine[Any, Any, None]) -> None:
+    def _lanzar(self, corrutina: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         tarea = asyncio.create_task(corrutina)
         self._tareas.add(tarea)
         tarea.add_done_callback(self._al_terminar)
+        return tarea
 
     def _al_terminar(self, tarea: asyncio.Task[None]) -> None:
         self._tareas.discard(tarea)

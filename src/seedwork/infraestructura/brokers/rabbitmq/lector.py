@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +20,7 @@ from seedwork.infraestructura.brokers.rabbitmq.conexion import Conexion
 _log = structlog.get_logger(__name__)
 
 _PREFETCH = 64
+_POSICION = "x-stream-offset"
 _MARGEN_S = 5.0  # el stream se busca con el reloj del servidor, y al segundo
 _VUELTA_S = 0.5
 _LOTE_BYTES = 4 * 1024 * 1024
@@ -37,7 +37,7 @@ class LectorRabbitMQ:
         self._filtrar = desde_hace_s > 0
         self._siguiente: int | datetime | str = "next"
         if self._filtrar:
-            self._siguiente = datetime.fromtimestamp(max(0.0, time.time() - desde_hace_s - _MARGEN_S), UTC)
+            self._siguiente = _con_margen(self._desde_ms)
         self._canal: Channel | None = None
         self._llegados: deque[DeliveredMessage] = deque()
         self._novedad = asyncio.Event()
@@ -70,6 +70,7 @@ class LectorRabbitMQ:
             tarea = asyncio.current_task()
             if tarea is not None and tarea.cancelling():
                 return
+            self._fijar_desde()
             await self._conexion.soltar()
             await asyncio.sleep(_VUELTA_S)
             try:
@@ -81,7 +82,16 @@ class LectorRabbitMQ:
                 self._novedad.set()
                 return
 
+    def _fijar_desde(self) -> None:
+        """Si aún no llegó nada, al volver "lo siguiente" sería otro: vale lo publicado desde que empezó."""
+        if self._siguiente == "next":
+            self._siguiente = _con_margen(self._desde_ms)
+            self._filtrar = True
+
     async def _llega(self, crudo: DeliveredMessage) -> None:
+        posicion = formato.propia(crudo, _POSICION)
+        if not isinstance(self._siguiente, int) and isinstance(posicion, int):
+            self._siguiente = posicion
         self._llegados.append(crudo)
         self._novedad.set()
 
@@ -104,7 +114,7 @@ class LectorRabbitMQ:
         leidos, ultimo = 0, None
         while self._llegados and len(mensajes) < maximo and leidos < _LOTE_BYTES:
             ultimo = self._llegados.popleft()
-            posicion = (ultimo.header.properties.headers or {}).get("x-stream-offset")
+            posicion = formato.propia(ultimo, _POSICION)
             if isinstance(posicion, int):
                 self._siguiente = posicion + 1
             if self._interesa(ultimo):
@@ -132,3 +142,7 @@ class LectorRabbitMQ:
             self._vida.cancel()
             await asyncio.wait([self._vida])
         await self._conexion.cerrar()
+
+
+def _con_margen(fecha_ms: int) -> datetime:
+    return datetime.fromtimestamp(max(0.0, fecha_ms / 1000 - _MARGEN_S), UTC)

@@ -36,10 +36,15 @@ class Informe:
 
 @dataclass
 class Peticion:
-    """Un `recibir` que espera en otro proceso. `turno` crece con cada una: lo de una vieja vuelve."""
+    """Un `recibir` que espera en otro proceso, o que deja de esperar si `maximo` es 0.
+
+    `turno` crece con cada una, y un lote sólo vale en el suyo. `recibido` es el del último que llegó entero: si se le
+    mandó otro después, ya no lo tomará.
+    """
 
     miembro: str
     turno: int
+    recibido: int
     maximo: int
     excepto: frozenset[str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from typing import Any
 
 from aiormq import Channel
@@ -60,14 +60,14 @@ class Puesto:
         self._informe = informe
         self._avisar = avisar
         self._jefatura: Jefatura | None = None
-        self._reina = False
+        self._coronado = asyncio.Event()
         self._postulando = asyncio.Lock()
         self._hay_jefe = False
         self._parciales: list[Ficha] = []  # de un lote que aún no ha llegado entero
         self._llegadas: list[Ficha] = []
-        self._turno = 0
+        self._turno = self._recibido = 0
         self._pedido: tuple[int, frozenset[str]] | None = None
-        self._recibos: dict[int, asyncio.Future[Any]] = {}
+        self._recibos: dict[int, asyncio.Future[None]] = {}
         self._recibo = 0
         self._tareas: set[asyncio.Task[Any]] = set()
         self._yendose = False
@@ -76,9 +76,9 @@ class Puesto:
     async def abrir(self) -> None:
         """Entra en la suscripción; vuelve cuando reparte o ya sabe quién."""
         async with self._conexion.hablando():
-            self._canal: Channel = await self._conexion.canal()
-            self._canal.closing.add_done_callback(lambda _: self._romper())
+            self._canal: Channel = await self._conexion.canal_vigilado(self._romper)
             await self._nombres.declarar_cola(self._canal)
+            await self._nombres.declarar_resto(self._canal)
             await atar(self._canal, self._nombres.cola, self._exchange.nombre, self._informe().patrones)
             mia = self._nombres.miembro(self._yo)
             await self._canal.queue_declare(mia, exclusive=True, auto_delete=True)
@@ -91,7 +91,7 @@ class Puesto:
     @property
     def reina(self) -> Jefatura | None:
         """La jefatura, si es de este mismo consumidor y ya reparte."""
-        return self._jefatura if self._reina else None
+        return self._jefatura if self._coronado.is_set() else None
 
     async def _postularse(self) -> None:
         async with self._postulando:
@@ -104,13 +104,15 @@ class Puesto:
                 )
                 async with self._conexion.hablando():
                     await self._jefatura.empezar(control, self._informe())
-                self._reina = True
+                self._coronado.set()
                 self._perder_jefe()
                 self._avisar()
             else:
                 await self._presentarse()
 
     async def _presentarse(self) -> None:
+        # Desde que el informe sale, lo que se le diga va detrás: lo que deje de ser cierto se lo tiene que oír.
+        self._hay_jefe = True
         self._hay_jefe = await mandar(self._canal, self._nombres.jefe, PRESENTE, a_datos(self._informe()))
         self._avisar()
 
@@ -144,12 +146,12 @@ class Puesto:
             self._llega(crudo)
             return
         tipo, datos = leer(crudo)
-        if self._yendose and tipo != HECHO:
-            return
-        if tipo == HECHO:
+        if self._yendose and tipo in (PRESENTATE, VACANTE):
+            self._perder_jefe()  # quien lo manda espera a que se acabe de ir
+        elif tipo == HECHO:
             recibo = self._recibos.pop(datos["recibo"], None)
             if recibo is not None and not recibo.done():
-                recibo.set_result(datos["valor"])
+                recibo.set_result(None)
         elif tipo == PRESENTATE and datos["jefe"] != self._yo:
             self._perder_jefe()  # lo que se le dijera al anterior no consta
             self._lanzar(self._presentarse())
@@ -159,6 +161,8 @@ class Puesto:
 
     def _llega(self, crudo: DeliveredMessage) -> None:
         reparto = json.loads(formato.propia(crudo, formato.REPARTO))
+        if self._jefatura is not None or self._pedido is None or reparto["turno"] != self._turno:
+            return  # quien la pidió ya no espera: quien reparte la recupera al oír el turno siguiente
         ficha = Ficha(
             crudo,
             formato.a_mensaje(crudo),
@@ -166,19 +170,21 @@ class Puesto:
             reparto["sospechosa"],
             _huella=reparto["huella"],
         )
-        if reparto["turno"] != self._turno or self._pedido is None:
-            self._sobran([ficha])  # se pidió para quien ya no espera
-            return
         self._parciales.append(ficha)
         if reparto["ultima"]:
-            self._pedido = None
+            self._pedido, self._recibido = None, self._turno
             self._llegadas, self._parciales = self._llegadas + self._parciales, []
             self._avisar()
 
     def _sobran(self, fichas: list[Ficha]) -> None:
-        # No se dicen propias al presentarse: si el jefe cambia antes de oírlo, el nuevo las tiene por libres.
         if fichas:
-            self._lanzar(self._preguntar(DEVOLVER, fichas=[(ficha.huella, ficha.intentos) for ficha in fichas]))
+            self._lanzar(self._devolver_sobrantes(fichas))
+
+    async def _devolver_sobrantes(self, fichas: list[Ficha]) -> None:
+        """Ya no se dicen propias al presentarse: si el jefe cambia antes de oírlo, el nuevo las tiene por libres."""
+        if self._jefatura is not None:
+            await self._coronado.wait()  # pero al postularse quizá sí se dijeron
+        await self.devolver([(ficha, ficha.intentos) for ficha in fichas])
 
     # --- lo que pide y responde --------------------------------------------------------------------------------
 
@@ -188,15 +194,14 @@ class Puesto:
 
     async def tomar(self, maximo: int, excepto: Collection[str]) -> list[Ficha]:
         """Lo que haya; si no hay, lo deja pedido. No se puede cancelar a mitad: lo hace quien la llama."""
+        if self._jefatura is not None and not self._coronado.is_set():
+            return []
+        if self._llegadas and (fichas := self._recoger(maximo, excepto)):
+            return fichas
         if self._jefatura is not None:
-            if not self._reina:
-                return []
             return await self._jefatura.tomar(maximo, excepto)
-        if self._llegadas:
-            return self._recoger(maximo, excepto)
         quiero = (maximo, frozenset(excepto))
         if self._hay_jefe and self._pedido != quiero:
-            self._turno += 1
             self._pedido = quiero
             self._pedir(*quiero)
         return []
@@ -212,16 +217,23 @@ class Puesto:
         return fichas
 
     def no_espero(self) -> None:
-        """Nadie espera ya: lo pedido se retira, y lo que llegue volverá."""
+        """Nadie espera ya: lo pedido se retira, y lo que había llegado vuelve."""
         if self._pedido is not None:
             self._pedido = None
-            self._turno += 1
             self._pedir(0, frozenset())
-        sobran, self._parciales, self._llegadas = self.en_camino(), [], []
+        sobran, self._llegadas = self._llegadas, []
         self._sobran(sobran)
 
     def _pedir(self, maximo: int, excepto: frozenset[str]) -> None:
-        datos = {"miembro": self._yo, "turno": self._turno, "maximo": maximo, "excepto": sorted(excepto)}
+        self._turno += 1
+        self._parciales = []
+        datos = {
+            "miembro": self._yo,
+            "turno": self._turno,
+            "recibido": self._recibido,
+            "maximo": maximo,
+            "excepto": sorted(excepto),
+        }
         self._lanzar(self._mandar_peticion(datos))
 
     async def _mandar_peticion(self, datos: dict[str, Any]) -> None:
@@ -229,9 +241,10 @@ class Puesto:
             self._perder_jefe()
             await self._postularse()
 
-    async def terminar(self, fichas: Iterable[Ficha]) -> None:
+    async def terminar(self, fichas: Sequence[Ficha]) -> None:
         if (jefatura := self._exigir_jefe()) is not None:
-            await jefatura.terminar(fichas)
+            if not await jefatura.terminar(fichas):
+                raise SinJefe
         else:
             await self._preguntar(TERMINAR, huellas=[ficha.huella for ficha in fichas])
 
@@ -241,18 +254,18 @@ class Puesto:
         else:
             await self._preguntar(DEVOLVER, fichas=[(ficha.huella, intentos) for ficha, intentos in fichas])
 
-    async def contar(self, ficha: Ficha, fallidos: int) -> int | None:
+    async def contar(self, ficha: Ficha, intentos: int) -> None:
         if (jefatura := self._exigir_jefe()) is not None:
-            return await jefatura.contar(ficha, fallidos)
-        valor: int | None = await self._preguntar(CONTAR, huella=ficha.huella, fallidos=fallidos)
-        return valor
+            await jefatura.contar(ficha, intentos)
+        else:
+            await self._preguntar(CONTAR, huella=ficha.huella, intentos=intentos)
 
     def _exigir_jefe(self) -> Jefatura | None:
-        if self.roto.is_set() or (self._jefatura is not None and not self._reina):
+        if self.roto.is_set() or (self._jefatura is not None and not self._coronado.is_set()):
             raise SinJefe
         return self._jefatura
 
-    async def _preguntar(self, tipo: str, **datos: Any) -> Any:
+    async def _preguntar(self, tipo: str, **datos: Any) -> None:
         if not self._hay_jefe:
             raise SinJefe
         self._recibo += 1
@@ -265,7 +278,7 @@ class Puesto:
                 self._hay_jefe = False
                 self._lanzar(self._postularse())
                 raise SinJefe
-            return await recibo
+            await recibo
         finally:
             self._recibos.pop(numero, None)
 
@@ -279,10 +292,12 @@ class Puesto:
                 if self.roto.is_set():
                     return
                 async with self._postulando:
-                    if self._reina and self._jefatura is not None:
-                        await self._jefatura.abdicar()
-                    elif self._jefatura is None and self._hay_jefe:
-                        self._sobran(self.en_camino())
+                    sobran, self._llegadas, self._parciales = self.en_camino(), [], []
+                    if sobran:
+                        await self.devolver([(ficha, ficha.intentos) for ficha in sobran])
+                    if self.reina is not None:
+                        await self.reina.abdicar()
+                    elif self._hay_jefe:
                         await mandar(self._canal, self._nombres.jefe, ADIOS, {"miembro": self._yo})
         except (BrokerNoDisponible, SinJefe):
             pass  # lo que tuviera volverá a entregarse cuando RabbitMQ dé la conexión por muerta
@@ -297,9 +312,10 @@ class Puesto:
         reinado = None
         if self._jefatura is not None:
             ajenas = self._jefatura.caer()
-            if self._reina:
+            if self._coronado.is_set():
                 reinado = (self._jefatura.id, ajenas)
-        self._jefatura, self._reina = None, False
+        self._jefatura = None
+        self._coronado.clear()
         self._romper()
         return reinado
 

@@ -17,8 +17,7 @@ from seedwork.infraestructura.brokers.rabbitmq.publicador import publicar
 
 @dataclass
 class Acta:
-    """`intentos` por huella. Si el reinado se cerró en orden, `en_mano` son las huellas que alguien tenía, y
-    `resueltas` las de lo que se terminó sin que diera tiempo a acusarlo.
+    """`intentos` por huella. Si el reinado se cerró en orden, `en_mano` son las huellas que alguien tenía.
 
     `prefetch` es el mayor que se ha usado. Lo no acusado vuelve a la cola detrás de lo que ya había vuelto: sólo queda
     en orden si el siguiente lo toma todo, así que no puede tomar menos. `relleno`: queda algo por leer en esa cola.
@@ -27,10 +26,9 @@ class Acta:
     reinado: str = ""
     abierto: bool = False
     en_mano: list[str] = field(default_factory=list)
-    resueltas: list[str] = field(default_factory=list)
     intentos: dict[str, int] = field(default_factory=dict)
     patrones: list[str] = field(default_factory=list)
-    prefetch: int = 256
+    prefetch: int = 64
     relleno: bool = False
 
 
@@ -52,7 +50,7 @@ class Registro:
             anterior = Acta(**json.loads(crudo.body))
             leidas.append(crudo.delivery_tag or 0)
             quedan = crudo.message_count or 0
-        self.acta = replace(anterior, reinado=reinado, abierto=True, en_mano=[], resueltas=[])
+        self.acta = replace(anterior, reinado=reinado, abierto=True, en_mano=[])
         await self.escribir()
         for etiqueta in leidas:  # sólo hay más de una si el anterior murió justo aquí
             await self._canal.basic_ack(etiqueta, wait=False)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import TypeVar
+from contextlib import suppress
 
 import structlog
 
@@ -16,13 +17,13 @@ from seedwork.infraestructura.brokers.rabbitmq.conexion import PLAZO_S, Conexion
 from seedwork.infraestructura.brokers.rabbitmq.mensajes import Informe
 from seedwork.infraestructura.brokers.rabbitmq.publicador import publicar
 from seedwork.infraestructura.brokers.rabbitmq.puesto import Puesto, SinJefe
-from seedwork.infraestructura.brokers.rabbitmq.topologia import Exchange, Nombres
+from seedwork.infraestructura.brokers.rabbitmq.topologia import TTL_MAXIMO_MS, Exchange, Nombres
 from seedwork.infraestructura.brokers.rabbitmq.ventana import Ficha
 
-T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 _VUELTA_MINIMA_S, _VUELTA_MAXIMA_S = 0.1, 2.0
+_REPASO_S = 0.02
 _MOTIVO_MAXIMO = 8_000
 
 
@@ -35,7 +36,7 @@ class SuscripcionRabbitMQ:
         self._nombres = Nombres(nombre)
         self._patrones = list(dict.fromkeys(patrones))
         self._yo = uuid.uuid4().hex
-        self._en_mano: dict[Ficha, None] = {}
+        self._en_mano: dict[Ficha, int] = {}  # con los intentos que constan
         self._nueva = True
         self._fui: tuple[str, list[str]] = ("", [])
         self._puesto: Puesto | None = None
@@ -82,6 +83,8 @@ class SuscripcionRabbitMQ:
             await self._conexion.soltar()
             await asyncio.sleep(espera_s)
             try:
+                async with self._conexion.hablando():
+                    await self._exchange.declarar(self._conexion)
                 await self._sentarse()
             except BrokerNoDisponible as error:
                 espera_s = min(_VUELTA_MAXIMA_S, espera_s * 2)
@@ -105,7 +108,7 @@ class SuscripcionRabbitMQ:
                 if self._puesto is not None:
                     fichas = await self._puesto.tomar(maximo, excepto)
                     if fichas:
-                        self._en_mano.update(dict.fromkeys(fichas))
+                        self._en_mano.update((ficha, ficha.intentos) for ficha in fichas)
                         return [ficha.entrega() for ficha in fichas]
                 await self._novedad.wait()
         finally:
@@ -123,8 +126,12 @@ class SuscripcionRabbitMQ:
 
     async def iniciar(self, entrega: Entrega) -> int:
         [*fichas] = self._mias([entrega])
-        contados = await self._con_puesto(lambda puesto: puesto.contar(fichas[0], entrega.intentos)) if fichas else None
-        return entrega.intentos + 1 if contados is None else contados
+        if not fichas:
+            return entrega.intentos + 1
+        intentos = self._en_mano[fichas[0]] + 1
+        await self._con_puesto(lambda puesto: puesto.contar(fichas[0], intentos))
+        self._en_mano[fichas[0]] = intentos
+        return intentos
 
     async def reintentar(self, entrega: Entrega, espera_s: float) -> None:
         for ficha in self._mias([entrega]):
@@ -151,6 +158,7 @@ class SuscripcionRabbitMQ:
 
     async def _mover(self, ficha: Ficha, espera_s: float | None, **propias: str | int) -> None:
         """Una copia a la cola de esa espera, o a las letras muertas si no hay espera."""
+        empezo = time.monotonic()
         async with self._conexion.un_canal() as canal:
             destino = self._nombres.dlq
             if espera_s is not None:
@@ -158,6 +166,10 @@ class SuscripcionRabbitMQ:
                     await self._nombres.declarar_reintento(canal, espera_s) if espera_s > 0 else self._nombres.cola
                 )
             propiedades = formato.copia(ficha.crudo, ficha.mensaje.topico, **propias)
+            if espera_s:
+                # Crear la cola puede tardar: ya va contado en la espera.
+                queda_s = max(0.0, espera_s - (time.monotonic() - empezo))
+                propiedades.expiration = str(min(TTL_MAXIMO_MS, int(queda_s * 1000)))
             await publicar(canal, [("", destino, ficha.crudo.body, propiedades)])
 
     def _mias(self, entregas: Sequence[Entrega]) -> list[Ficha]:
@@ -169,18 +181,16 @@ class SuscripcionRabbitMQ:
         for ficha in fichas:
             self._en_mano.pop(ficha, None)
 
-    async def _con_puesto(self, accion: Callable[[Puesto], Awaitable[T]]) -> T:
-        """Lo dice a quien reparta; si en ese momento no hay nadie, espera a que lo haya."""
+    async def _con_puesto(self, accion: Callable[[Puesto], Awaitable[None]]) -> None:
+        """Lo dice a quien reparta; si no hay nadie, o se cae al decirlo, espera a que lo haya y lo repite."""
         async with self._conexion.hablando(PLAZO_S):
-            while True:
-                if self._fallo is not None:
-                    raise self._fallo
+            while self._fallo is None:
                 if self._puesto is not None:
-                    try:
-                        return await accion(self._puesto)
-                    except SinJefe:
-                        pass
-                await asyncio.sleep(0.02)
+                    with suppress(SinJefe, BrokerNoDisponible):
+                        async with self._conexion.hablando(None):
+                            return await accion(self._puesto)
+                await asyncio.sleep(_REPASO_S)
+            raise self._fallo
 
     # --- irse --------------------------------------------------------------------------------------------------
 

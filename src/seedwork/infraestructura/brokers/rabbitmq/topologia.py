@@ -16,7 +16,7 @@ from seedwork.infraestructura.brokers.rabbitmq.conexion import Conexion
 _SEGMENTO_MB = 16  # el stream se recorta por segmentos enteros
 _SUFIJO_MAXIMO = 60
 _OLVIDO_REINTENTO_MS = 60_000
-_TTL_MAXIMO_MS = 2**31
+TTL_MAXIMO_MS = 2**31
 # RabbitMQ 4 aparta por su cuenta lo entregado veinte veces; aquí los intentos los cuenta quien consume.
 _SIN_LIMITE = {"x-delivery-limit": 1_000_000_000}
 _QUORUM: dict[str, Any] = {"x-queue-type": "quorum", **_SIN_LIMITE}
@@ -150,7 +150,7 @@ class Nombres:
 def espera_redonda_ms(espera_s: float) -> int:
     """Hacia arriba, al medio segundo o, si es más de un minuto, al segundo: con jitter habría una cola por mensaje."""
     paso_ms = 500 if espera_s <= 60 else 1000
-    return min(_TTL_MAXIMO_MS, max(paso_ms, math.ceil(espera_s * 1000 / paso_ms - 1e-6) * paso_ms))
+    return min(TTL_MAXIMO_MS, max(paso_ms, math.ceil(espera_s * 1000 / paso_ms - 1e-6) * paso_ms))
 
 
 async def atar(canal: Channel, cola: str, exchange: str, patrones: Sequence[str]) -> None:

@@ -57,14 +57,13 @@ class Ficha:
 class Ventana:
     """Las fichas que llegaron por un canal. Los miembros son textos; un reclamo es lo que uno ya tenía antes."""
 
-    def __init__(self, resueltas: Iterable[str] = ()) -> None:
+    def __init__(self) -> None:
         self.libres: dict[int, Ficha] = {}
         self.bytes = 0
         self.faltan = False
         self._en_manos: dict[str, dict[Ficha, None]] = defaultdict(dict)
         self._claves: dict[str, tuple[str, int]] = {}
         self._reclamos: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
-        self.resueltas = dict.fromkeys(resueltas)  # cuando lleguen, basta acusarlas
 
     def __len__(self) -> int:
         return len(self.libres) + sum(map(len, self._en_manos.values()))
@@ -79,47 +78,46 @@ class Ventana:
             self._reclamos[huella].append((miembro, clave))
             self._ocupar(clave, miembro)
 
-    def llegar(self, ficha: Ficha, *, vuelta: bool) -> bool:
-        """Entra una ficha; `vuelta` si ya se había entregado. False si alguien ya terminó con ella: basta acusarla."""
-        if vuelta and (self._reclamos or self.resueltas):
-            if ficha.huella in self.resueltas:
-                del self.resueltas[ficha.huella]
-                return False
-            if reclamos := self._reclamos.get(ficha.huella):
-                miembro, _ = reclamos.pop(0)
-                self._olvidar_si_vacio(ficha.huella)
-                ficha.dueno = miembro
-                ficha.vaciar()  # quien la tiene, la tiene entera
-                self._en_manos[miembro][ficha] = None
-                return True
+    def llegar(self, ficha: Ficha, *, vuelta: bool) -> None:
+        """Entra una ficha; `vuelta` si ya se había entregado."""
+        if vuelta and self._reclamos and (reclamos := self._reclamos.get(ficha.huella)):
+            miembro, _ = reclamos.pop(0)
+            self._olvidar_si_vacio(ficha.huella)
+            ficha.dueno = miembro
+            ficha.vaciar()  # quien la tiene, la tiene entera
+            self._en_manos[miembro][ficha] = None
+            return
         if self.libres and self.bytes + ficha.bytes > PRESUPUESTO_BYTES:
             ficha.vaciar()
         self.libres[ficha.orden] = ficha
         self.bytes += ficha.bytes
-        return True
 
     # --- repartir ----------------------------------------------------------------------------------------------
 
-    def tomar(self, miembro: str, maximo: int, excepto: Collection[str]) -> list[Ficha]:
-        """Lo que le toque, en orden; si lo siguiente está vacío, no más, y `faltan`."""
+    def elegibles(self, miembro: str, maximo: int, excepto: Collection[str]) -> list[Ficha]:
+        """Lo que le toca, en orden y hasta llenar un lote; puede acabar en una vacía, que hay que volver a pedir."""
         fichas: list[Ficha] = []
         tomados = 0
         for ficha in self.libres.values():
             clave = ficha.mensaje.clave
             if clave is not None and (clave in excepto or self._claves.get(clave, (miembro,))[0] != miembro):
                 continue
-            if ficha.vacia:
-                self.faltan = True
-                break
-            if clave is not None:
-                self._ocupar(clave, miembro)
-            ficha.dueno = miembro
             fichas.append(ficha)
             tomados += ficha.bytes
-            if len(fichas) >= maximo or tomados >= LOTE_BYTES:
+            if ficha.vacia or len(fichas) >= maximo or tomados >= LOTE_BYTES:
                 break
+        return fichas
+
+    def tomar(self, miembro: str, maximo: int, excepto: Collection[str]) -> list[Ficha]:
+        """Lo que le toque; si lo siguiente está vacío, no más, y `faltan`."""
+        fichas = self.elegibles(miembro, maximo, excepto)
+        if fichas and fichas[-1].vacia:
+            fichas.pop()
+            self.faltan = True
         suyas = self._en_manos[miembro]
         for ficha in fichas:
+            self._ocupar(ficha.mensaje.clave, miembro)
+            ficha.dueno = miembro
             del self.libres[ficha.orden]
             suyas[ficha] = None
         return fichas
