@@ -39,11 +39,12 @@ test-todo: servidores $(SELLO) ## todas las pruebas, también las que piden serv
 	@set -a && . "$${SERVIDORES_DATOS:-$(CURDIR)/var/servidores}/urls.env" && \
 		SERVIDORES_EXIGIDOS='postgres redis rabbitmq kafka pulsar' $(MAKE) --no-print-directory test
 
-lint: $(SELLO) ## estilo, tipos y regla de dependencias
+lint: $(SELLO) ## estilo, tipos, regla de dependencias y esquemas publicados
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	PYTHONPATH=src $(PY) $(VENV)/bin/lint-imports --no-logo
+	PYTHONPATH=src $(PY) -m seedwork esquemas verificar aeroalpes
 
 build: $(SELLO) ## wheel y sdist de seedwork en dist/
 	$(PY) -m build --outdir dist

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from aeroalpes.config import Configuracion
+from aeroalpes.modulos.cliente.modulo import CLIENTE
+from aeroalpes.modulos.gds.modulo import GDS
+from aeroalpes.modulos.hoteles.modulo import HOTELES
+from aeroalpes.modulos.pagos.modulo import PAGOS
+from aeroalpes.modulos.precios_dinamicos.modulo import PRECIOS_DINAMICOS
+from aeroalpes.modulos.sagas.modulo import SAGAS
+from aeroalpes.modulos.vehiculos.modulo import VEHICULOS
 from aeroalpes.modulos.vuelos.modulo import VUELOS
 from seedwork.infraestructura import salud
 from seedwork.infraestructura.hilo import MensajeriaEnHilo
@@ -10,7 +17,7 @@ from seedwork.infraestructura.mensajeria import Mensajeria
 from seedwork.infraestructura.sistema import Sistema, bootstrap
 
 SERVICIO = "aeroalpes"
-MODULOS = (VUELOS,)
+MODULOS = (VUELOS, CLIENTE, PAGOS, GDS, PRECIOS_DINAMICOS, HOTELES, VEHICULOS, SAGAS)
 
 
 def componer(configuracion: Configuracion) -> Sistema:

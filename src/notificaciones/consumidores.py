@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,11 +13,18 @@ from notificaciones.aviso import Aviso, TipoAviso
 from notificaciones.cartero import Cartero, CorreoRechazado
 from notificaciones.configuracion import Configuracion
 from notificaciones.correo import componer
+from notificaciones.libreta import Contacto, Libreta
 from seedwork.infraestructura.declaracion import message_handler
 from seedwork.infraestructura.politica import Reintentos
 
 # El servidor de correo puede faltar horas: se insiste sin límite, cada vez más despacio, y sólo espera esa reserva.
 INSISTENCIA = Reintentos(maximo=None, espera_s=1, factor=2, jitter=0.2, tope_s=60)
+ESPERA_CLIENTE_S = 5.0
+"""Cuánto se espera a oír hablar del cliente de una reserva: su alta viaja por otro tópico y puede llegar después."""
+
+
+class ClienteSinConocer(Exception):
+    """Todavía no se ha oído hablar del cliente de una reserva recién hecha."""
 
 
 @message_handler(
@@ -25,8 +34,11 @@ INSISTENCIA = Reintentos(maximo=None, espera_s=1, factor=2, jitter=0.2, tope_s=6
     # Un id o una fecha que no lo son no mejoran con el tiempo.
     permanentes=(ValueError, OverflowError, CorreoRechazado),
 )
-async def avisar(evento: EventosReserva, cartero: Cartero, configuracion: Configuracion) -> list[dict[str, Any]]:
-    aviso = a_aviso(evento, configuracion.destinatario)
+async def avisar(
+    evento: EventosReserva, cartero: Cartero, configuracion: Configuracion, libreta: Libreta
+) -> list[dict[str, Any]]:
+    """Escribe a la dirección del cliente o, si no se conoce, a la de la configuración."""
+    aviso = a_aviso(evento, configuracion.destinatario, await _contacto(evento, libreta))
     if aviso is None:
         return []
     correo = componer(aviso, configuracion.remitente)
@@ -45,8 +57,21 @@ async def avisar(evento: EventosReserva, cartero: Cartero, configuracion: Config
     ]
 
 
-def a_aviso(evento: EventosReserva, destinatario: str) -> Aviso | None:
-    """Lo que hay que contar de un evento; None si a nadie le importa. `ValueError` si el evento viene mal formado."""
+async def _contacto(evento: EventosReserva, libreta: Libreta) -> Contacto | None:
+    variante = evento.reserva_creada or evento.reserva_aprobada or evento.reserva_cancelada
+    if variante is None or variante.id_cliente is None:
+        return None
+    contacto = await asyncio.to_thread(libreta.buscar, UUID(variante.id_cliente))
+    if contacto is None and 0 <= time.time() - evento.time / 1000 < ESPERA_CLIENTE_S:
+        raise ClienteSinConocer(f"Todavía no se sabe nada del cliente {variante.id_cliente}")
+    return contacto
+
+
+def a_aviso(evento: EventosReserva, destinatario: str, contacto: Contacto | None = None) -> Aviso | None:
+    """Lo que hay que contar de un evento; None si a nadie le importa. `ValueError` si el evento viene mal formado.
+
+    Se cuenta a la dirección de `contacto` o, si no la tiene, a `destinatario`.
+    """
     tipo: TipoAviso
     motivo = None
     if evento.reserva_creada is not None:
@@ -62,7 +87,8 @@ def a_aviso(evento: EventosReserva, destinatario: str) -> Aviso | None:
         id_evento=UUID(evento.id),
         tipo=tipo,
         id_reserva=UUID(id_reserva),
-        destinatario=destinatario,
+        destinatario=(contacto and contacto.correo) or destinatario,
+        nombre=contacto.nombre if contacto else None,
         motivo=motivo,
         fecha=datetime.fromtimestamp(evento.time / 1000, UTC),
     )

@@ -17,29 +17,44 @@ from notificaciones.configuracion import (  # noqa: E402
     leer_configuracion,
 )
 from notificaciones.consumidores import avisar  # noqa: E402
+from notificaciones.libreta import MIGRACIONES, Libreta, apuntar  # noqa: E402
 from seedwork.aplicacion.firmas import ErrorDeArranque  # noqa: E402
+from seedwork.aplicacion.modulo import Modulo  # noqa: E402
+from seedwork.infraestructura.base_datos import crear_motor  # noqa: E402
 from seedwork.infraestructura.brokers import ErrorBroker  # noqa: E402
 from seedwork.infraestructura.configuracion import broker_del_entorno  # noqa: E402
 from seedwork.infraestructura.mensajeria import Mensajeria  # noqa: E402
 from seedwork.infraestructura.observabilidad import configurar_registro  # noqa: E402
+from seedwork.infraestructura.sistema import Sistema, bootstrap  # noqa: E402
 
 
 def main() -> int:
     configurar_registro()
     try:
         configuracion = leer_configuracion()
-        mensajeria = Mensajeria(
-            broker_del_entorno(),
-            servicio="notificaciones",
-            base_datos=f"sqlite:///{configuracion.datos}/notificaciones.db",
-            puertos={Cartero: cartero_de(configuracion), Configuracion: configuracion},
-        )
-        mensajeria.incluir(avisar)
-        mensajeria.run(al_estar_lista=lambda: _anunciar(configuracion.datos / "notificaciones.listo"))
+        bus = componer(configuracion)
+        try:
+            Mensajeria(bus=bus).run(al_estar_lista=lambda: _anunciar(configuracion.datos / "notificaciones.listo"))
+        finally:
+            bus.cerrar()
     except (ConfiguracionInvalida, ErrorDeArranque, ErrorBroker) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def componer(configuracion: Configuracion) -> Sistema:
+    """El servicio con su base, su libreta y su cartero; lanza `ErrorDeArranque` o `ConfiguracionInvalida`."""
+    cartero, url = cartero_de(configuracion), f"sqlite:///{configuracion.datos}/notificaciones.db"
+    motor = crear_motor(url)
+    return bootstrap(
+        [Modulo(nombre="notificaciones", consumidores=[avisar, apuntar], migraciones=[MIGRACIONES])],
+        base_datos=url,
+        broker=broker_del_entorno(),
+        servicio="notificaciones",
+        fabrica_motor=lambda _: motor,
+        puertos={Cartero: cartero, Configuracion: configuracion, Libreta: Libreta(motor)},
+    )
 
 
 def _anunciar(archivo: Path) -> None:

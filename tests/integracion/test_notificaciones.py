@@ -161,7 +161,7 @@ def test_dos_procesos_sobre_los_mismos_datos_mandan_un_correo_por_evento_y_lo_an
     hasta(lambda: {e.clave for e in todos} <= set(enviados(oficio.suite)), "se anunciaran")
     assert set(Counter(enviados(oficio.suite)).values()) <= {1, 2}, "sólo una reserva aprobada tiene dos correos"
     assert otro.parar() == 0
-    assert oficio.suite.consultar("SELECT count(*) FROM consumidores") == [(1,)]
+    assert oficio.suite.consultar("SELECT count(*) FROM consumidores") == [(2,)], "los del proceso que queda"
 
 
 @pytest.mark.parametrize("por", ["smtp", "buzon"])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 from flask import Flask
 
-from aeroalpes.api import salud, spec, vuelos
+from aeroalpes.api import cliente, pagos, precios_dinamicos, sagas, salud, spec, vuelos
 from aeroalpes.composicion import EnMarcha, componer
 from aeroalpes.config import leer_configuracion
 from aeroalpes.modulos.vuelos.aplicacion.puertos import CursorInvalido
@@ -37,7 +37,8 @@ def create_app(configuracion: Mapping[str, object] | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = CUERPO_MAXIMO
     app.extensions["bus"] = bus
     problemas.instalar(app, {CursorInvalido: 400})
-    app.register_blueprint(vuelos.rutas)
+    for modulo in (vuelos, cliente, pagos, precios_dinamicos, sagas):
+        app.register_blueprint(modulo.rutas)
     app.register_blueprint(salud.rutas)
     spec.instalar(app)
     if servidor.es_flask_run():

@@ -61,6 +61,12 @@ FechaHora = Annotated[datetime, PlainSerializer(_en_segundos, return_type=str), 
 FechaDeLeg = Annotated[datetime, PlainSerializer(_como_vino, return_type=str), _FECHA]
 _SIN_CONTROL = r"^[^\x00-\x1f\x7f]*$"
 Codigo = Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=_SIN_CONTROL)]
+_PARTE_LOCAL = r"[A-Za-z0-9_'%+-]+(\.[A-Za-z0-9_'%+-]+)*"
+_DOMINIO = r"[A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*"
+Correo = Annotated[str, StringConstraints(max_length=254, pattern=f"^{_PARTE_LOCAL}@{_DOMINIO}$")]
+Nombre = Annotated[
+    str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
+]
 Texto = Annotated[str, StringConstraints(max_length=200, pattern=_SIN_CONTROL)]
 
 
@@ -176,6 +182,88 @@ class ReservaAceptada(BaseModel):
     """El id que tendrá la reserva cuando el comando se ejecute."""
 
     id: UUID
+
+
+class ClienteNuevo(_Entrada):
+    """Los datos de un cliente; el correo, en ASCII."""
+
+    nombre: Nombre
+    correo: Correo
+
+
+class Cliente(BaseModel):
+    """Un cliente."""
+
+    id: UUID
+    nombre: str
+    correo: str
+
+
+class Movimiento(BaseModel):
+    """Algo que le pasó a un pago; `monto`, en centavos, si movió o pidió mover dinero."""
+
+    tipo: str
+    fecha: FechaHora
+    monto: int | None
+
+
+class Pago(BaseModel):
+    """El pago de una reserva, en centavos; `saldo` es lo que queda cobrado."""
+
+    id_reserva: UUID
+    estado: Literal["SOLICITADO", "EN_DUDA", "COBRADO", "RECHAZADO", "REVIRTIENDO", "REVERTIDO"]
+    monto: int
+    saldo: int
+    motivo: str | None
+    movimientos: list[Movimiento]
+
+
+class PasoSaga(BaseModel):
+    """Un paso, por el comando que lo hace y el que lo desharía."""
+
+    comando: str
+    estado: Literal["PENDIENTE", "PEDIDO", "HECHO", "FALLIDO", "COMPENSANDO", "COMPENSADO"]
+    compensacion: str | None
+
+
+class NotaSaga(BaseModel):
+    """Algo que le pasó a una saga; `mensaje` es el evento o comando, e `id_mensaje` el del mensaje que la movió."""
+
+    fecha: FechaHora
+    que: str
+    mensaje: str
+    detalle: str | None
+    id_mensaje: str | None
+
+
+class Saga(BaseModel):
+    """Por dónde va una reserva y todo lo que le pasó; `vence` es cuándo deja de esperar al paso en curso."""
+
+    id_reserva: UUID
+    version: int
+    estado: Literal["EN_CURSO", "COMPENSANDO", "DETENIDA", "COMPLETADA", "COMPENSADA"]
+    motivo: str | None
+    fecha_creacion: FechaHora
+    fecha_actualizacion: FechaHora
+    vence: FechaHora | None
+    pasos: list[PasoSaga]
+    diario: list[NotaSaga]
+
+
+class ParametrosPrecio(BaseModel):
+    """Una ruta, por los códigos de sus aeropuertos."""
+
+    origen: Codigo
+    destino: Codigo
+
+
+class Precio(BaseModel):
+    """Lo que cuesta hoy una plaza en una ruta, en centavos; `demanda`, cuántas reservas vivas la tienen."""
+
+    origen: str
+    destino: str
+    precio: int
+    demanda: int
 
 
 class Salud(BaseModel):

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, url_for
+from flask import Blueprint, Response, url_for
 from spectree import Response as Respuestas
 
 from aeroalpes.api import contratos
+from aeroalpes.api.ejecucion import bus, ejecutar
 from aeroalpes.api.spec import SPEC
 from aeroalpes.modulos.vuelos.aplicacion import dto
 from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearReserva
 from aeroalpes.modulos.vuelos.aplicacion.comandos.solicitar_reserva import SolicitarReserva
 from aeroalpes.modulos.vuelos.aplicacion.queries.listar_reservas import ListarReservas
 from aeroalpes.modulos.vuelos.aplicacion.queries.obtener_reserva import ObtenerReserva
-from seedwork.aplicacion.bus import Bus
-from seedwork.aplicacion.comandos import Comando
-from seedwork.aplicacion.mensajes import YaProcesada
-from seedwork.presentacion.peticiones import entrada_idempotente, leer_cuerpo, leer_parametros, responder
+from seedwork.presentacion.peticiones import leer_cuerpo, leer_parametros, responder
 
 rutas = Blueprint("vuelos", __name__, url_prefix="/vuelos")
 
@@ -42,8 +40,8 @@ _ERRORES_POST = {
 )
 def crear_reserva() -> Response:
     """Reserva un viaje y responde con la reserva hecha."""
-    id = _ejecutar(_a_comando(leer_cuerpo(contratos.ReservaNueva)), "POST /vuelos/reserva")
-    return responder(_a_contrato(_bus().ejecutar(ObtenerReserva(id=id))))
+    id = ejecutar(_a_comando(leer_cuerpo(contratos.ReservaNueva)), "POST /vuelos/reserva")
+    return responder(_a_contrato(bus().ejecutar(ObtenerReserva(id=id))))
 
 
 @rutas.post("/reserva-comando")
@@ -61,7 +59,7 @@ def solicitar_reserva() -> Response:
     Cuando responde, la petición ya no se pierde; la reserva aparece en Location en cuanto el comando se ejecuta.
     """
     comando = SolicitarReserva(reserva=_a_comando(leer_cuerpo(contratos.ReservaNueva)))
-    id = _ejecutar(comando, "POST /vuelos/reserva-comando")
+    id = ejecutar(comando, "POST /vuelos/reserva-comando")
     return responder(
         contratos.ReservaAceptada(id=id), 202, Location=url_for("vuelos.consultar_reserva", id=id, _external=False)
     )
@@ -76,7 +74,7 @@ def solicitar_reserva() -> Response:
 )
 def obtener_reserva(id: UUID) -> Response:
     """Una reserva."""
-    return responder(_a_contrato(_bus().ejecutar(ObtenerReserva(id=id))))
+    return responder(_a_contrato(bus().ejecutar(ObtenerReserva(id=id))))
 
 
 @rutas.get("/reserva-query/<uuid:id>")
@@ -88,7 +86,7 @@ def obtener_reserva(id: UUID) -> Response:
 )
 def consultar_reserva(id: UUID) -> Response:
     """Una reserva, por el lado de las consultas."""
-    return responder(_a_contrato(_bus().ejecutar(ObtenerReserva(id=id))))
+    return responder(_a_contrato(bus().ejecutar(ObtenerReserva(id=id))))
 
 
 @rutas.get("/reserva")
@@ -117,24 +115,9 @@ def consultar_reservas() -> Response:
     return _pagina()
 
 
-def _bus() -> Bus:
-    bus: Bus = current_app.extensions["bus"]
-    return bus
-
-
-def _ejecutar(comando: Comando[UUID], ambito: str) -> UUID:
-    entrada = entrada_idempotente(ambito)
-    if entrada is None:
-        return _bus().ejecutar(comando)
-    try:
-        return _bus().ejecutar_una_vez(comando, entrada)
-    except YaProcesada as previa:
-        return UUID(previa.resultado)
-
-
 def _pagina() -> Response:
     parametros = leer_parametros(contratos.ParametrosPagina)
-    pagina = _bus().ejecutar(ListarReservas(limite=parametros.limite, cursor=parametros.cursor))
+    pagina = bus().ejecutar(ListarReservas(limite=parametros.limite, cursor=parametros.cursor))
     reservas = [_a_contrato(reserva) for reserva in pagina.reservas]
     return responder(contratos.Pagina(reservas=reservas, siguiente=pagina.siguiente))
 

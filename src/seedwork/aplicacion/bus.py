@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import random
-import time
-import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast, overload
 
 from seedwork.aplicacion.comandos import Comando
-from seedwork.aplicacion.compilacion import Ambito, HandlerCompilado, Puertos, compilar
-from seedwork.aplicacion.firmas import ErrorDeArranque, FirmaInvalida, nombre_de
+from seedwork.aplicacion.compilacion import Ambito, HandlerCompilado, Puertos
+from seedwork.aplicacion.comportamientos import Alrededor, Comportamiento
+from seedwork.aplicacion.diferidas import EjecucionesDiferidas
+from seedwork.aplicacion.firmas import nombre_de
 from seedwork.aplicacion.hilos import correr_en
 from seedwork.aplicacion.mensajes import Entrada, Inbox
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.aplicacion.queries import Query
-from seedwork.aplicacion.transaccion import Eventos, Recursos, Transaccion
-from seedwork.dominio.excepciones import ConflictoConcurrencia
+from seedwork.aplicacion.tablas import HandlerRepetido as HandlerRepetido
+from seedwork.aplicacion.tablas import SinHandler as SinHandler
+from seedwork.aplicacion.tablas import compilar_eventos, compilar_tabla
+from seedwork.aplicacion.transaccion import Recursos, Transaccion
 
 R = TypeVar("R")
 Ejecutor = Callable[[Any], Any]
-
-
-class SinHandler(ErrorDeArranque):
-    """Nadie atiende ese mensaje."""
-
-
-class HandlerRepetido(ErrorDeArranque):
-    """Dos handlers quieren el mismo comando o la misma query."""
+Intentos = Iterable[AbstractContextManager[Any]]
+"""Un context manager por intento, que se traga la pérdida del bloqueo optimista si todavía queda otro."""
+AlFallarEvento = Callable[[Any, str, Exception], None]
+"""Recibe el evento, el nombre del handler y el error de una reacción que no lo lanza."""
 
 
 class Bus:
     """Ejecuta comandos y queries; `ejecutar` desde código síncrono y `ejecutar_async` desde un event loop.
 
     Un comando corre en una transacción propia, que se confirma si su handler termina bien; si pierde el bloqueo
-    optimista se vuelve a intentar desde cero, hasta `intentos` veces. Una query corre en una de sólo lectura.
-    Un handler que no pide nada de la unidad de trabajo corre sin transacción alguna.
+    optimista se vuelve a intentar desde cero, tantas veces como diga `intentos`. Una query corre en una de sólo
+    lectura. Un handler que no pide nada de la unidad de trabajo corre sin transacción alguna. Los `comportamientos`
+    rodean cada ejecución, el primero por fuera.
     """
 
     def __init__(
@@ -47,17 +45,22 @@ class Bus:
         puertos: Puertos,
         recursos: Recursos,
         *,
-        intentos: int = 3,
+        intentos: Intentos,
+        comportamientos: Sequence[Comportamiento] = (),
+        al_fallar_evento: AlFallarEvento | None = None,
         hilos: int = 16,
     ) -> None:
+        """Sin `al_fallar_evento`, el error de un handler de tras confirmar se lanza a quien ejecutó el comando."""
         self.modulos = tuple(modulos)
         self._recursos = recursos
         self._intentos = intentos
+        self._alrededor = Alrededor(comportamientos)
+        self._al_fallar_evento = al_fallar_evento
         self._hilos = ThreadPoolExecutor(hilos, thread_name_prefix="bus")
         self._hilos_de_cierre = ThreadPoolExecutor(hilos, thread_name_prefix="bus-cierre")
-        self._eventos = _compilar_eventos(self.modulos, puertos)
-        comandos = _compilar_tabla(self.modulos, "comandos", puertos)
-        queries = _compilar_tabla(self.modulos, "queries", puertos)
+        self._eventos, self._reacciones = compilar_eventos(self.modulos, puertos)
+        comandos = compilar_tabla(self.modulos, "comandos", puertos)
+        queries = compilar_tabla(self.modulos, "queries", puertos)
         self.comandos: Mapping[type, HandlerCompilado] = comandos
         self._ejecutores: dict[type, Ejecutor] = {
             **{tipo: self._ejecutor(handler) for tipo, handler in comandos.items()},
@@ -78,8 +81,11 @@ class Bus:
         try:
             ejecutor = self._ejecutores[type(mensaje)]
         except KeyError:
-            raise SinHandler(f"Ningún módulo atiende {nombre_de(type(mensaje))}") from None
-        return ejecutor(mensaje)
+            raise _sin_handler(mensaje) from None
+        if not self._alrededor:
+            return ejecutor(mensaje)
+        with self._alrededor(mensaje):
+            return ejecutor(mensaje)
 
     @overload
     async def ejecutar_async(self, mensaje: Comando[R]) -> R: ...
@@ -88,7 +94,8 @@ class Bus:
     async def ejecutar_async(self, mensaje: Any) -> Any:
         """Como `ejecutar`, sin ocupar el event loop: lo que bloquea corre en los hilos del bus."""
         if (llamar := self._en_el_loop.get(type(mensaje))) is not None:
-            return await llamar(mensaje, None)
+            with self._alrededor(mensaje):
+                return await llamar(mensaje, None)
         return await self.en_hilo(self.ejecutar, mensaje)
 
     def ejecutar_una_vez(self, comando: Comando[R], entrada: Entrada) -> R:
@@ -107,27 +114,50 @@ class Bus:
 
         return self.en_transaccion(llamar)
 
+    def ejecutar_despues(self, comando: Comando[Any], *, espera_s: float = 0.0) -> str:
+        """Deja el comando para que lo ejecute otro proceso dentro de `espera_s` segundos, como pronto.
+
+        Al volver ya no se pierde; devuelve el id de la ejecución. Los errores, los de `EjecucionesDiferidas`. Dentro de
+        un handler se pide ese puerto, y el comando sale si la transacción del handler se confirma.
+        """
+        return self.en_transaccion(
+            lambda t: cast("str", t.ambito.get(EjecucionesDiferidas).ejecutar_despues(comando, espera_s=espera_s))
+        )
+
     def ejecutar_en(self, transaccion: Transaccion, comando: Comando[R]) -> R:
         """Ejecuta el comando dentro de una transacción ya abierta, que confirma quien la abrió."""
         try:
             handler = self.comandos[type(comando)]
         except KeyError:
-            raise SinHandler(f"Ningún módulo atiende {nombre_de(type(comando))}") from None
-        return cast("R", _completar(handler.llamar(comando, transaccion.ambito)))
+            raise _sin_handler(comando) from None
+        with self._alrededor(comando):
+            return cast("R", _completar(handler.llamar(comando, transaccion.ambito)))
 
     def en_transaccion(self, funcion: Callable[[Transaccion], R]) -> R:
         """Llama a `funcion` en una transacción y la confirma; la repite entera si pierde el bloqueo optimista."""
-        for intento in range(1, self._intentos + 1):
-            try:
-                with self.transaccion() as transaccion:
-                    resultado = funcion(transaccion)
-                    transaccion.confirmar()
-                    return resultado
-            except ConflictoConcurrencia:
-                if intento == self._intentos:
-                    raise
-                time.sleep(random.uniform(0, 0.01 * 2**intento))  # noqa: S311 - separa a los que compiten
-        raise AssertionError("intentos debe ser al menos 1")
+        for intento in self._intentos:
+            with intento, self.transaccion() as transaccion:
+                resultado = funcion(transaccion)
+                transaccion.confirmar()
+        self.reaccionar(transaccion)
+        return resultado
+
+    def reaccionar(self, transaccion: Transaccion) -> None:
+        """Llama a los handlers de tras confirmar de los eventos de una transacción ya confirmada y cerrada.
+
+        Cada uno corre en la suya y corren todos, aunque alguno falle; si los errores se lanzan, sale el primero.
+        """
+        errores: list[Exception] = []
+        for evento in transaccion.confirmados:
+            for handler in self._reacciones.get(type(evento), ()):
+                try:
+                    self._ejecutor(handler)(evento)
+                except Exception as error:  # noqa: BLE001 - lo confirmado ya no depende de esto
+                    errores.append(error)
+                    if self._al_fallar_evento is not None:
+                        self._al_fallar_evento(evento, handler.nombre, error)
+        if errores and self._al_fallar_evento is None:
+            raise errores[0]
 
     def transaccion(self) -> Transaccion:
         """Una transacción sin abrir; quien la abre la confirma."""
@@ -176,48 +206,5 @@ def _completar(valor: Any) -> Any:
     raise RuntimeError("Dentro de un event loop use `await bus.ejecutar_async(...)`")
 
 
-def _compilar_tabla(modulos: tuple[Modulo, ...], tabla: str, puertos: Puertos) -> dict[type, HandlerCompilado]:
-    compilados: dict[type, HandlerCompilado] = {}
-    duenos: dict[type, str] = {}
-    for modulo in modulos:
-        for tipo, handler in getattr(modulo, tabla).items():
-            if tipo in compilados:
-                raise HandlerRepetido(
-                    f"{nombre_de(tipo)} tiene dos handlers: {compilados[tipo].nombre} (módulo {duenos[tipo]}) "
-                    f"y {nombre_de(handler)} (módulo {modulo.nombre})"
-                )
-            if issubclass(tipo, Query if tabla == "comandos" else Comando):
-                raise ErrorDeArranque(f"{nombre_de(tipo)} no va en `{tabla}` del módulo {modulo.nombre}")
-            compilados[tipo] = compilar(handler, puertos)
-            duenos[tipo] = modulo.nombre
-            if compilados[tipo].mensaje is not tipo:
-                raise FirmaInvalida(
-                    f"{compilados[tipo].nombre} atiende {nombre_de(tipo)} pero su primer parámetro es de tipo "
-                    f"{nombre_de(compilados[tipo].mensaje)}"
-                )
-    return compilados
-
-
-def _compilar_eventos(modulos: tuple[Modulo, ...], puertos: Puertos) -> Eventos:
-    compilados: dict[type, list[HandlerCompilado]] = {}
-    for modulo in modulos:
-        for tipo, handlers in modulo.eventos.items():
-            for handler in handlers:
-                compilado = compilar(handler, puertos)
-                if not _acepta(compilado.mensaje, tipo):
-                    raise FirmaInvalida(
-                        f"{compilado.nombre} atiende {nombre_de(tipo)} pero su primer parámetro es de tipo "
-                        f"{nombre_de(compilado.mensaje)}"
-                    )
-                if compilado.es_async:
-                    raise FirmaInvalida(
-                        f"{compilado.nombre} atiende eventos de dominio: debe ser `def`, no `async def`"
-                    )
-                compilados.setdefault(tipo, []).append(compilado)
-    return compilados
-
-
-def _acepta(declarado: Any, tipo: type) -> bool:
-    """Si un parámetro `declarado` (una clase, una base común o una unión) admite un evento de ese tipo."""
-    opciones = typing.get_args(declarado) or (declarado,)
-    return Any in opciones or any(inspect.isclass(opcion) and issubclass(tipo, opcion) for opcion in opciones)
+def _sin_handler(mensaje: Any) -> SinHandler:
+    return SinHandler(f"Ningún módulo atiende {nombre_de(type(mensaje))}")

@@ -76,6 +76,11 @@ def _parametros(
     return resultado
 
 
+def tipos_de(clase: type) -> dict[str, Any]:
+    """Los tipos de los atributos anotados de una clase; `FirmaInvalida` si alguno no se encuentra."""
+    return _anotaciones(clase, nombre_de(clase))
+
+
 def _anotaciones(funcion: Any, quien: str) -> dict[str, Any]:
     try:
         return typing.get_type_hints(funcion)

@@ -6,8 +6,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from seedwork.aplicacion.sagas import Saga
+
 Handler = Callable[..., Any]
 """Una función `(mensaje, puertos por tipo...)`, o una clase con puertos en el constructor y `handle(mensaje)`."""
+
+
+@dataclass(frozen=True)
+class TrasConfirmar:
+    """Un handler de eventos que corre cuando la transacción ya se confirmó, en la suya propia."""
+
+    handler: Handler
+
+    def __call__(self, *argumentos: Any, **opciones: Any) -> Any:
+        return self.handler(*argumentos, **opciones)
+
+
+def tras_confirmar(handler: Handler) -> TrasConfirmar:
+    """Marca en `eventos` un handler, síncrono o `async def`, que no es parte de la transacción del comando.
+
+    Sin la marca corre dentro de ella y, si falla, no queda nada. Con la marca corre después: si falla, lo del comando
+    queda y el error se registra (`subir_errores_de_eventos` lo lanza). Si el proceso muere antes, no corre: lo que no
+    se pueda perder va por el outbox.
+    """
+    return TrasConfirmar(handler)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +39,7 @@ class Modulo:
     `puertos` lleva de un tipo a quien lo provee: una clase o función (se construye por tipo, para cada mensaje si
     depende de la unidad de trabajo y una sola vez si no) o un objeto ya hecho. `paquete` es el paquete del contexto
     (`__package__`): con él, un comando o una query suyos que falten en las tablas detienen el arranque.
+    Lo que mandan sus `sagas` lo despachan handlers de `comandos`.
     """
 
     nombre: str
@@ -25,5 +48,6 @@ class Modulo:
     eventos: Mapping[type, Sequence[Handler]] = field(default_factory=dict)
     puertos: Mapping[Any, Any] = field(default_factory=dict)
     consumidores: Sequence[Any] = ()
+    sagas: Sequence[Saga] = ()
     migraciones: Sequence[Any] = ()
     paquete: str | None = None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Protocol, Self
 
-from seedwork.aplicacion.compilacion import Ambito, HandlerCompilado
+from seedwork.aplicacion.compilacion import Ambito
+from seedwork.aplicacion.tablas import Eventos
 from seedwork.aplicacion.uow import UnidadTrabajo
-
-Eventos = Mapping[type, Sequence[HandlerCompilado]]
 
 
 class Recursos(Protocol):
@@ -25,6 +23,7 @@ class Transaccion:
         self._recursos = recursos
         self._eventos = eventos
         self._pila = ExitStack()
+        self.confirmados: list[Any] = []
 
     uow: UnidadTrabajo
     ambito: Ambito
@@ -37,9 +36,15 @@ class Transaccion:
         self._pila.__exit__(*error)
 
     def confirmar(self) -> None:
-        """Ejecuta los handlers de los eventos registrados, y de los que éstos registren, y confirma todo junto."""
+        """Ejecuta los handlers de los eventos registrados, y de los que éstos registren, y confirma todo junto.
+
+        Esos eventos quedan en `confirmados`, por si alguien los atiende tras confirmar.
+        """
+        repartidos: list[Any] = []
         while eventos := self.uow.extraer_eventos():
+            repartidos += eventos
             for evento in eventos:
                 for handler in self._eventos.get(type(evento), ()):
                     handler.llamar(evento, self.ambito)
         self.uow.commit()
+        self.confirmados = repartidos

@@ -14,14 +14,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from seedwork.aplicacion.firmas import ErrorDeArranque
 from seedwork.infraestructura.brokers import sin_clave
 
 _SOLO_LECTURA = "seedwork_solo_lectura"
-_ESPERA_BLOQUEO_MS = 30_000
+_SCHEMA = "seedwork_schema"
+ESPERA_BLOQUEO_MS = 30_000
 # Antes de 3.51.3, dos escritores pueden corromper una base en WAL.
 _DIARIO = "WAL" if sqlite3.sqlite_version_info >= (3, 51, 3) else "TRUNCATE"
 
@@ -34,6 +35,10 @@ class BaseOcupada(Exception):
     """La base no dio turno a tiempo; no quedó nada y se puede volver a intentar."""
 
 
+class SoloLectura(Exception):
+    """Se quiso escribir en una transacción de sólo lectura."""
+
+
 class TransaccionAnidada(RuntimeError):
     """Se quiso abrir una transacción desde dentro de otra, que la haría esperar para siempre."""
 
@@ -43,7 +48,7 @@ def crear_motor(url: str, **opciones: Any) -> Engine:
     try:
         leida = make_url(url)
         if leida.get_backend_name() != "sqlite":
-            return create_engine(leida, pool_pre_ping=True, **opciones)
+            return preparar_motor(create_engine(leida, pool_pre_ping=True, **opciones))
         if not leida.database or leida.database == ":memory:":
             raise URLBaseDatosInvalida(
                 "SQLite en memoria no se comparte entre hilos: dé un archivo, como sqlite:///var/aeroalpes.db"
@@ -55,11 +60,19 @@ def crear_motor(url: str, **opciones: Any) -> Engine:
         raise URLBaseDatosInvalida(f"Para {sin_clave(url)!r} falta instalar {error.name}") from error
     except OSError as error:
         raise URLBaseDatosInvalida(f"No se puede crear la carpeta de {sin_clave(url)!r}: {error}") from error
-    motor = create_engine(leida, pool_size=20, max_overflow=20, **opciones)
-    event.listen(motor, "connect", _preparar_sqlite)
-    turno = _Turno()
-    event.listen(motor, "begin", turno.empezar)
-    event.listen(motor, "checkin", turno.soltar)
+    return preparar_motor(create_engine(leida, pool_size=20, max_overflow=20, **opciones))
+
+
+def preparar_motor(motor: Engine) -> Engine:
+    """Da a un motor, venga de donde venga, las costumbres de aquí; a uno que ya las tiene no le hace nada."""
+    if motor.dialect.name == "postgresql":
+        if not event.contains(motor, "begin", _entrar_en_schema):
+            event.listen(motor, "begin", _entrar_en_schema)
+    elif motor.dialect.name == "sqlite" and not event.contains(motor, "connect", preparar_sqlite):
+        event.listen(motor, "connect", preparar_sqlite)
+        turno = _Turno()
+        event.listen(motor, "begin", turno.empezar)
+        event.listen(motor, "checkin", turno.soltar)
     return motor
 
 
@@ -68,21 +81,54 @@ def de_lectura(motor: Engine) -> Engine:
     return motor.execution_options(**{_SOLO_LECTURA: True, "postgresql_readonly": True})
 
 
+def en_schema(motor: Engine, schema: str) -> Engine:
+    """El mismo motor, y el mismo pool, para transacciones que sólo ven ese schema de PostgreSQL.
+
+    `schema` es un identificador ya comprobado.
+    """
+    return motor.execution_options(**{_SCHEMA: schema})
+
+
+def schema_de(motor: Engine) -> str | None:
+    """El schema en que trabaja un motor; None si es el de la conexión."""
+    schema: str | None = motor.get_execution_options().get(_SCHEMA)
+    return schema
+
+
 def es_ocupada(error: Exception) -> bool:
     """Si `error` es la base diciendo que otro la tiene tomada."""
     return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
 
 
-def insertar_si_falta(sesion: Session, tabla: Table, fila: Mapping[str, Any], *unicas: str) -> bool:
-    """Inserta la fila, o devuelve False si ya hay una con esas columnas `unicas`, sin estropear la transacción."""
+def es_conflicto(error: DBAPIError) -> bool:
+    """Si PostgreSQL deshizo la transacción por otra que iba a la vez (interbloqueo o serialización)."""
+    return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
+
+
+def insertar_si_falta(
+    sesion: Session, tabla: Table, fila: Mapping[str, Any], *unicas: str, opciones: Mapping[str, Any] | None = None
+) -> bool:
+    """Inserta la fila, o devuelve False si ya hay una con esas columnas `unicas`, sin estropear la transacción.
+
+    `opciones` son las de ejecución de la sentencia.
+    """
     dialecto = postgresql if sesion.get_bind().dialect.name == "postgresql" else sqlite
     insercion: Any = dialecto.insert(tabla).values(**fila).on_conflict_do_nothing(index_elements=unicas)
-    return sesion.execute(insercion.returning(tabla.c[unicas[0]])).first() is not None
+    insertada = sesion.execute(insercion.returning(tabla.c[unicas[0]]), execution_options=opciones or {})
+    return insertada.first() is not None
 
 
-def _preparar_sqlite(conexion: sqlite3.Connection, _registro: Any) -> None:
+def _entrar_en_schema(conexion: Connection) -> None:
+    opciones = conexion.get_execution_options()
+    if (schema := opciones.get(_SCHEMA)) is not None and opciones.get("isolation_level") != "AUTOCOMMIT":
+        # LOCAL: acaba con la transacción, y la conexión vuelve al pool como salió.
+        conexion.exec_driver_sql(f'SET LOCAL search_path TO "{schema}"')
+
+
+def preparar_sqlite(conexion: sqlite3.Connection, _registro: Any) -> None:
+    """Al conectar: quién da el BEGIN, cuánto se espera a otros, y qué sobrevive a un corte."""
     conexion.isolation_level = None  # el BEGIN lo damos nosotros
-    conexion.execute(f"PRAGMA busy_timeout = {_ESPERA_BLOQUEO_MS}")
+    conexion.execute(f"PRAGMA busy_timeout = {ESPERA_BLOQUEO_MS}")
     if str(conexion.execute("PRAGMA journal_mode").fetchone()[0]).upper() != _DIARIO:
         conexion.execute(f"PRAGMA journal_mode = {_DIARIO}")
     conexion.execute("PRAGMA synchronous = FULL")
@@ -95,7 +141,7 @@ def _empezar_a_escribir(db: Any) -> None:
     Una transacción que empieza leyendo y luego escribe falla al instante pese a busy_timeout, y por eso es IMMEDIATE.
     Se insiste aquí y no con busy_timeout, que duerme hasta 100 ms: quien escribe sin pausa no dejaría entrar a nadie.
     """
-    limite = time.monotonic() + _ESPERA_BLOQUEO_MS / 1000
+    limite = time.monotonic() + ESPERA_BLOQUEO_MS / 1000
     db.execute("PRAGMA busy_timeout = 0")
     try:
         while True:
@@ -109,7 +155,7 @@ def _empezar_a_escribir(db: Any) -> None:
                     raise BaseOcupada("La base de datos está ocupada; vuelva a intentarlo") from error
             time.sleep(random.uniform(0.0005, 0.003))  # noqa: S311 - separa a los que compiten
     finally:
-        db.execute(f"PRAGMA busy_timeout = {_ESPERA_BLOQUEO_MS}")
+        db.execute(f"PRAGMA busy_timeout = {ESPERA_BLOQUEO_MS}")
 
 
 _vez_mia: ContextVar[object] = ContextVar("vez_mia", default=None)
@@ -136,7 +182,7 @@ class _Turno:
                     "Aquí ya hay una transacción en curso: un handler no ejecuta otro comando o query con el bus;"
                     " pide un puerto o registra un evento"
                 )
-            if not self._candado.acquire(timeout=_ESPERA_BLOQUEO_MS / 1000):
+            if not self._candado.acquire(timeout=ESPERA_BLOQUEO_MS / 1000):
                 raise BaseOcupada("La base de datos está ocupada; vuelva a intentarlo")
             conexion.info["turno"] = True
             self._vez = object()

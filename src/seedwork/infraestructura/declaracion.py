@@ -7,6 +7,7 @@ o una `Mensajeria` lo incluye. Una firma que no sirve es un error aquí, al decl
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import FunctionType
@@ -173,6 +174,12 @@ def con_suscripcion(consumidor: Consumidor, servicio: str) -> Consumidor:
     return consumidor if consumidor.suscripcion else replace(consumidor, suscripcion=f"{servicio}.{consumidor.nombre}")
 
 
+def es_sesion_async(tipo: Any) -> bool:
+    """Si `tipo` es la `AsyncSession` de SQLAlchemy; si nadie la ha importado, no puede serlo."""
+    modulo = sys.modules.get("sqlalchemy.ext.asyncio")
+    return modulo is not None and tipo is modulo.AsyncSession
+
+
 def _consumidor(quien: Any, *, reintentos: Reintentos | None, **opciones: Any) -> Consumidor:
     if desconocidas := opciones.keys() - {campo.name for campo in fields(Consumidor)}:
         raise ErrorDeArranque(f"{nombre_de(quien)} se declara con opciones que no existen: {', '.join(desconocidas)}")
@@ -216,6 +223,8 @@ def _firma_mensaje(funcion: Callable[..., Any], tipo: type | None = None) -> Fir
 def _comprobar(funcion: Callable[..., Any], firma: Firma) -> Firma:
     if inspect.isgeneratorfunction(funcion) or inspect.isasyncgenfunction(funcion):
         raise FirmaInvalida(f"{nombre_de(funcion)} usa `yield`: un handler devuelve lo que publica, en una lista")
+    if not firma.es_async and any(es_sesion_async(puerto) for puerto in firma.puertos):
+        raise FirmaInvalida(f"{nombre_de(funcion)} pide AsyncSession: debe ser `async def`, o pedir Session")
     tipo = firma.mensaje
     if tipo is Mensaje or tipo is dict or getattr(tipo, "__origin__", None) is dict or is_dataclass(tipo):
         return firma

@@ -8,10 +8,12 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import svcs
 
+from seedwork.aplicacion.dominio import Dominio
 from seedwork.aplicacion.firmas import ErrorDeArranque, dependencias, nombre_de
 
 
@@ -44,7 +46,8 @@ class Dependencias:
         if puerto in self._en_curso:
             ciclo = " -> ".join(nombre_de(p) for p in [*self._en_curso, puerto])
             raise ErrorDeArranque(f"Los puertos dependen unos de otros en círculo: {ciclo}")
-        proveedor = self._proveedores.get(puerto, puerto if self._es_handler(puerto, quien) else None)
+        propio = inspect.isclass(puerto) and (nombre_de(puerto) == quien or issubclass(puerto, Dominio))
+        proveedor = self._proveedores.get(puerto, puerto if propio else None)
         if proveedor is None:
             raise PuertoSinProveedor(f"{quien} pide {nombre_de(puerto)} y ningún módulo lo provee en `puertos`")
         self._en_curso.append(puerto)
@@ -72,6 +75,8 @@ class Dependencias:
             self._registro_unicos.register_value(puerto, proveedor)
             self.registro.register_value(puerto, proveedor)
             return False
+        if inspect.isclass(proveedor) and issubclass(proveedor, Dominio):
+            return self._registrar_dominio(puerto, proveedor)
         tipos = dependencias(proveedor)
         quien = nombre_de(proveedor)
         exigidos = [self.exigir(tipo, quien) for tipo in tipos]  # todos, aunque baste el primero
@@ -88,9 +93,16 @@ class Dependencias:
             self.registro.register_factory(puerto, lambda: self.del_proceso(puerto), enter=False)
         return por_mensaje
 
-    @staticmethod
-    def _es_handler(puerto: Any, quien: str) -> bool:
-        return inspect.isclass(puerto) and nombre_de(puerto) == quien
+    def _registrar_dominio(self, puerto: Any, dominio: type[Dominio]) -> bool:
+        quien = nombre_de(dominio)
+        exigidos = [self.exigir(tipo, quien) for par in dominio.agregados().values() for tipo in par]
+        if any(exigidos):
+            self.registro.register_factory(puerto, lambda svcs_container: dominio(svcs_container))
+            return True
+        unico = dominio(SimpleNamespace(get=self.del_proceso))
+        self._registro_unicos.register_value(puerto, unico)
+        self.registro.register_value(puerto, unico)
+        return False
 
 
 def reunir(modulos: Iterable[Any], propios: Mapping[Any, Any], reemplazos: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -1,6 +1,6 @@
 """Avro desde dataclasses: el esquema se deriva del tipo, se publica en un `.avsc` a su lado, y manda al leer.
 
-Se lee sólo lo escrito con un esquema conocido (por su huella): el propio o uno de los `.avsc` publicados junto al tipo.
+Se lee sólo lo escrito con un esquema conocido (por su huella): el propio o uno de los `.avsc` que publicó ese registro.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import re
 import sys
 import types
 import typing
@@ -105,7 +106,10 @@ def ruta_publicada(tipo: type) -> Path:
 
 def _publicados(tipo: type, avro: dict[str, Any]) -> list[dict[str, Any]]:
     publicados = []
-    for ruta in sorted(ruta_publicada(tipo).parent.glob(f"{tipo.__name__}*.avsc")):
+    carpeta = ruta_publicada(tipo).parent
+    # Lo escrito con otra versión del contrato también se lee: quien escribe pasa a la v2 sin esperar a quien lee la v1.
+    carpetas = carpeta.parent.glob("v*/") if re.fullmatch(r"v\d+", carpeta.name) else [carpeta]
+    for ruta in sorted(ruta for c in carpetas for ruta in c.glob(f"{tipo.__name__}*.avsc")):
         try:
             publicado = json.loads(ruta.read_text("utf-8"))
             if publicado["name"] == avro["name"]:

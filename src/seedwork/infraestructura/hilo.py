@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 import structlog
 
+from seedwork.infraestructura.brokers import LetrasMuertas
 from seedwork.infraestructura.mensajeria import GRACIA_S, Mensajeria
+from seedwork.infraestructura.publicador import FueraDeMarcha
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -43,8 +45,13 @@ class MensajeriaEnHilo:
             futuro.cancel()
             raise
 
-    def _parada(self) -> RuntimeError:
-        return RuntimeError(f"La mensajería no está en marcha: {self.error or 'se paró'}")
+    def _parada(self) -> FueraDeMarcha:
+        return FueraDeMarcha(str(self.error or "se paró"))
+
+    @property
+    def letras_muertas(self) -> LetrasMuertas:
+        """Las letras muertas de su broker; se usan desde su event loop, con `pedir`."""
+        return self._mensajeria.broker.letras_muertas
 
     async def comprobar(self) -> None:
         """Vuelve si el broker responde."""

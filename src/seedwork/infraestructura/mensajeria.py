@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import structlog
-from pydantic import BaseModel
 
 from seedwork.aplicacion.firmas import ErrorDeArranque
 from seedwork.aplicacion.hilos import entero
 from seedwork.infraestructura import declaracion
-from seedwork.infraestructura.brokers import (
-    Broker,
-    BrokerNoDisponible,
-    ErrorBroker,
-    Lector,
-    Mensaje,
-    Suscripcion,
-    conectar,
-)
-from seedwork.infraestructura.codificacion import codificar, codificar_evento
+from seedwork.infraestructura.brokers import BrokerNoDisponible, ErrorBroker, Lector, Suscripcion, conectar
 from seedwork.infraestructura.configuracion import broker_del_entorno
 from seedwork.infraestructura.consumidor import MotorConsumo
 from seedwork.infraestructura.declaracion import Consumidor, Ruta, con_suscripcion
 from seedwork.infraestructura.observabilidad import configurar_registro
-from seedwork.infraestructura.outbox import DespachadorOutbox
 from seedwork.infraestructura.procesador import Procesador
+from seedwork.infraestructura.publicador import Publicador
 from seedwork.infraestructura.relay import Relay
+from seedwork.infraestructura.sesion_async import BaseAsincrona, base_asincrona
 from seedwork.infraestructura.sistema import Sistema, bootstrap
+from seedwork.infraestructura.temporizador import Temporizador
 
 _log = structlog.get_logger(__name__)
 
@@ -42,19 +33,7 @@ class ConsumidorRepetido(ErrorDeArranque):
     """Dos consumidores con la misma suscripción: se robarían los mensajes uno al otro."""
 
 
-class Productor:
-    """Publica mensajes sueltos, esperando el acuse del broker."""
-
-    def __init__(self, mensajeria: Mensajeria) -> None:
-        self._mensajeria = mensajeria
-
-    async def send(self, topic: str, message: Any, *, key: str | None = None) -> None:
-        """Publica `message` en JSON (o Avro si es un mensaje de integración); `BrokerNoDisponible` si no hay acuse."""
-        servicio = self._mensajeria.servicio
-        await self._mensajeria.broker.publicar([codificar(message, topico=topic, servicio=servicio, clave=key)])
-
-
-class Mensajeria:
+class Mensajeria(Publicador):
     """Un servicio frente a un broker: declara consumidores, publica, y lleva el relay del outbox si hay base.
 
     Sin `url` el broker sale del entorno (`BROKER_URL` y las variables de cada broker); por defecto, el embebido en
@@ -74,24 +53,21 @@ class Mensajeria:
     ) -> None:
         if bus is not None and (base_datos is not None or puertos is not None):
             raise ErrorDeArranque("Con `bus`, la base de datos y los puertos son los del bus")
+        super().__init__(servicio or (bus.servicio if bus else "seedwork"), topico)
         self.url = url or (bus and bus.url_broker) or broker_del_entorno()
-        self.servicio = servicio or (bus.servicio if bus else "seedwork")
         self._bus = bus
         self._base_datos = base_datos
         self._puertos = puertos
-        self._topico = topico
         self._consumir = consumir
+        self._elegidos: frozenset[str] | None = None
         self._consumidores: dict[str, Consumidor] = {}
         if bus is not None:
             self.incluir(*[c for modulo in bus.modulos for c in modulo.consumidores])
-        self._broker: Broker | None = None
-        self._sistema: Sistema | None = None
         self._relay: Relay | None = None
+        self._temporizador: Temporizador | None = None
+        self._asincrona: BaseAsincrona | None = None
         self._motores: list[MotorConsumo] = []
         self._tareas: list[asyncio.Task[None]] = []
-        self._sueltos: deque[Mensaje] = deque()
-        self._cartero: asyncio.Task[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._candado = asyncio.Lock()
         self._parar = asyncio.Event()
         self._conectados = 0
@@ -117,8 +93,8 @@ class Mensajeria:
 
     def on_event(self, *nombres: str | Sequence[str], **opciones: Any) -> Callable[[Callable[..., Any]], Any]:
         """Como `seedwork.on_event`, y además lo incluye."""
-        if self._topico is not None:
-            opciones.setdefault("topic", self._topico)
+        if self.topico is not None:
+            opciones.setdefault("topic", self.topico)
         return self._declarar(declaracion.on_event(*nombres, **opciones))
 
     def message_handler(self, topic: str | Sequence[str], **opciones: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -138,86 +114,21 @@ class Mensajeria:
 
         return incluir
 
-    # --- publicar -----------------------------------------------------------------------------------------------
+    def elegir(self, suscripciones: Collection[str]) -> None:
+        """Arrancarán sólo esos consumidores, por su suscripción y aunque sean `auto_start=False`, además del relay.
 
-    async def publish_event(
-        self, event_name: str, data: Any, topic: str | None = None, key_field: str | None = None
-    ) -> None:
-        """Publica un evento y espera el acuse del broker; lanza si no llega.
-
-        Sin `topic` va al tópico por defecto o, si no hay, al que se llama como el evento. `key_field` nombra el campo
-        de `data` que da la clave de orden.
+        Antes de `start`. Un nombre que no está es un `ValueError`.
         """
-        await self.broker.publicar([self._evento(event_name, data, topic, key_field)])
-
-    def new_event(self, event_name: str, data: Any, topic: str | None = None, key_field: str | None = None) -> None:
-        """Publica sin esperar, en el orden en que se llama.
-
-        Con base de datos pasa por el outbox: ya está en él al volver o, si se llama desde el event loop, poco después
-        (`stop` lo espera). Si no se puede publicar, sólo se registra.
-        """
-        mensaje = self._evento(event_name, data, topic, key_field)
-        sistema, loop = self.sistema, self._loop
-        assert loop is not None  # noqa: S101 - en marcha lo hay
-        if _loop_en_curso() is loop:  # aquí no se puede esperar a la base
-            self._encolar(mensaje)
-        elif sistema.motor is not None:
-            self._al_outbox(mensaje)
-        else:
-            loop.call_soon_threadsafe(self._encolar, mensaje)
-
-    def get_producer(self) -> Productor:
-        """Un productor que espera el acuse de cada mensaje."""
-        return Productor(self)
-
-    def _evento(self, nombre: str, datos: Any, topico: str | None, campo: str | None) -> Mensaje:
-        if isinstance(datos, BaseModel):
-            datos = datos.model_dump(mode="json")
-        clave = None
-        if campo is not None:
-            if not isinstance(datos, Mapping) or campo not in datos:
-                raise ValueError(f"El evento {nombre!r} no tiene el campo {campo!r} que debía darle la clave")
-            clave = str(datos[campo])
-        return codificar_evento(nombre, datos, servicio=self.servicio, topico=topico or self._topico, clave=clave)
-
-    def _encolar(self, mensaje: Mensaje) -> None:
-        self._sueltos.append(mensaje)
-        if self._cartero is None or self._cartero.done():
-            self._cartero = asyncio.create_task(self._repartir_sueltos())
-
-    async def _repartir_sueltos(self) -> None:
-        while self._sueltos:
-            mensaje = self._sueltos.popleft()
-            try:
-                if self.sistema.motor is not None:
-                    await self.sistema.en_hilo(self._al_outbox, mensaje)
-                else:
-                    await self.broker.publicar([mensaje])
-            except Exception:  # noqa: BLE001 - quien lo pidió ya no está para saberlo
-                _log.exception("mensajeria.evento_perdido", topico=mensaje.topico, id=mensaje.cabeceras["id"])
-
-    def _al_outbox(self, mensaje: Mensaje) -> None:
-        self.sistema.en_transaccion(lambda t: t.ambito.get(DespachadorOutbox).anadir(mensaje))
+        if ajenas := sorted({*suscripciones} - self._consumidores.keys()):
+            raise ValueError(f"No hay consumidor con la suscripción {', '.join(ajenas)}")
+        self._elegidos, self._consumir = frozenset(suscripciones), True
 
     # --- vivir --------------------------------------------------------------------------------------------------
 
     @property
-    def broker(self) -> Broker:
-        """El broker conectado; sólo mientras la mensajería está en marcha."""
-        if self._broker is None:
-            raise RuntimeError(
-                "La mensajería no está en marcha: use `async with mensajeria:` o `await mensajeria.start()`"
-            )
-        return self._broker
-
-    @property
-    def sistema(self) -> Sistema:
-        """El bus y la base con que trabaja; sólo mientras está en marcha."""
-        if self._sistema is None:
-            raise RuntimeError(
-                "La mensajería no está en marcha: use `async with mensajeria:` o `await mensajeria.start()`"
-            )
-        return self._sistema
+    def bus(self) -> Sistema | None:
+        """El bus cuyos módulos atiende, si se le dio uno."""
+        return self._bus
 
     async def start(self) -> None:
         """Conecta y empieza a consumir en el event loop en curso.
@@ -232,8 +143,9 @@ class Mensajeria:
             try:
                 sistema = self._bus if self._bus is not None else await entero(asyncio.to_thread(self._armar))
                 self._sistema = sistema
+                self._asincrona = base_asincrona(self._por_consumir(), sistema.motor)
                 procesadores = [
-                    (consumidor, Procesador(consumidor, sistema, self._broker.publicar))
+                    (consumidor, Procesador(consumidor, sistema, self._broker.publicar, self._asincrona))
                     for consumidor in self._por_consumir()
                 ]
             except BaseException:
@@ -244,6 +156,9 @@ class Mensajeria:
             if self._consumir and sistema.motor is not None:
                 self._relay = Relay(sistema.motor, self._broker, sistema.aviso)
                 self._lanzar(self._relay.correr())
+                if sistema.sagas:
+                    self._temporizador = Temporizador(sistema)
+                    self._lanzar(self._temporizador.correr())
 
     async def stop(self, gracia_s: float = GRACIA_S) -> None:
         """Para en orden: deja de tomar, termina o devuelve lo tomado, acusa y cierra. Espera hasta `gracia_s`."""
@@ -258,24 +173,25 @@ class Mensajeria:
                 motor.parar()
             if self._relay is not None:
                 self._relay.parar()
+            if self._temporizador is not None:
+                self._temporizador.parar()
             limite = asyncio.get_running_loop().time() + gracia_s
             try:
-                for tareas in (self._tareas, self._sueltas()):
+                for tareas in (self._tareas, self._cartero.pendiente()):
                     await _terminar(tareas, limite)
             finally:
                 await self._cerrar()
 
-    def _sueltas(self) -> Iterator[asyncio.Task[None]]:
-        if self._cartero is not None:
-            yield self._cartero
-
     async def _cerrar(self) -> None:
-        broker, sistema = self._broker, self._sistema
-        self._motores, self._tareas, self._relay, self._cartero = [], [], None, None
-        self._sueltos.clear()
+        broker, sistema, asincrona = self._broker, self._sistema, self._asincrona
+        self._motores, self._tareas, self._relay, self._asincrona = [], [], None, None
+        self._temporizador = None
+        self._cartero.vaciar()
         try:
             if broker is not None:
                 await broker.cerrar()
+            if asincrona is not None:
+                await asincrona.cerrar()
         finally:
             if sistema is not None and sistema is not self._bus:
                 await asyncio.to_thread(sistema.cerrar)
@@ -288,7 +204,12 @@ class Mensajeria:
         self._tareas.append(tarea)
 
     def _por_consumir(self) -> list[Consumidor]:
-        return [c for c in self._consumidores.values() if c.auto_start] if self._consumir else []
+        if not self._consumir:
+            return []
+        elegidos = self._elegidos
+        if elegidos is None:
+            return [consumidor for consumidor in self._consumidores.values() if consumidor.auto_start]
+        return [consumidor for suscripcion, consumidor in self._consumidores.items() if suscripcion in elegidos]
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -398,10 +319,3 @@ def _registrar_error(tarea: asyncio.Task[None]) -> None:
     if not tarea.cancelled() and (error := tarea.exception()) is not None:
         dicho = isinstance(error, ErrorBroker)  # ya es una frase que lo explica
         _log.error("mensajeria.tarea_terminada", error=f"{type(error).__name__}: {error}", exc_info=not dicho and error)
-
-
-def _loop_en_curso() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -17,6 +17,7 @@ from seedwork.infraestructura.tablas import outbox
 from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
 
 CARRILES = 16
+INQUILINO = "inquilino"  # la cabecera con el schema de quien publica, donde hay uno por inquilino
 
 
 class AvisoOutbox:
@@ -76,9 +77,13 @@ class DespachadorOutbox:
         )
 
     def anadir(self, mensaje: Mensaje) -> None:
-        """Deja en el outbox un mensaje ya codificado."""
+        """Deja en el outbox un mensaje ya codificado; `SoloLectura` si la transacción no puede escribir."""
+        self._uow.exigir_escritura()
         id = mensaje.cabeceras["id"]
         sesion = self._uow.sesion
+        cabeceras = dict(mensaje.cabeceras)
+        if self._uow.schema_comun is not None and self._uow.schema is not None:
+            cabeceras[INQUILINO] = self._uow.schema
         if mensaje.clave is not None:
             _esperar_turno(sesion, mensaje.clave)
         sesion.execute(
@@ -87,10 +92,11 @@ class DespachadorOutbox:
                 id=id,
                 topico=mensaje.topico,
                 clave=mensaje.clave,
-                cabeceras=dict(mensaje.cabeceras),
+                cabeceras=cabeceras,
                 cuerpo=mensaje.cuerpo,
                 creado_ms=ahora_ms(),
-            )
+            ),
+            execution_options=self._uow.en_comun,
         )
         self._uow.al_confirmar(self._aviso.avisar)
 

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from seedwork.aplicacion.comandos import Comando
-from seedwork.aplicacion.firmas import nombre_de
+from seedwork.aplicacion.firmas import ErrorDeArranque, nombre_de
 from seedwork.aplicacion.hilos import correr_en, entero
 from seedwork.aplicacion.mensajes import Entrada, Inbox, YaProcesada
 from seedwork.aplicacion.transaccion import Transaccion
 from seedwork.infraestructura.brokers import Mensaje, compilar_patrones
 from seedwork.infraestructura.codificacion import codificar_evento, decodificar, exigir_legible, nombre_de_evento
-from seedwork.infraestructura.declaracion import Consumidor, Ruta
-from seedwork.infraestructura.outbox import DespachadorOutbox
+from seedwork.infraestructura.declaracion import Consumidor, Ruta, es_sesion_async
+from seedwork.infraestructura.inquilinos import en_nombre_de
+from seedwork.infraestructura.outbox import INQUILINO, DespachadorOutbox
 from seedwork.infraestructura.politica import ErrorPermanente
 from seedwork.infraestructura.schema.v1.mensajes import MensajeIntegracion
+from seedwork.infraestructura.sesion_async import AmbitoAsincrono, BaseAsincrona
 from seedwork.infraestructura.sistema import Sistema
 
 T = TypeVar("T")
@@ -33,6 +35,7 @@ class _RutaCompilada:
     tipo: Any
     es_async: bool
     transaccional: bool
+    con_sesion_async: bool
     llamar: Callable[[Any, Any], Any]
 
 
@@ -47,11 +50,15 @@ class Procesador:
     por lentos que sean no quitan el sitio a otros, ni a los `async def`.
     """
 
-    def __init__(self, consumidor: Consumidor, sistema: Sistema, publicar: Publicar) -> None:
+    def __init__(
+        self, consumidor: Consumidor, sistema: Sistema, publicar: Publicar, asincrona: BaseAsincrona | None = None
+    ) -> None:
         assert consumidor.suscripcion is not None  # noqa: S101 - la decide quien lo incluye
         self._suscripcion = consumidor.suscripcion
         self._sistema = sistema
         self._publicar = publicar
+        self._asincrona = asincrona
+        self._transaccion_async = None if asincrona is None else sistema.en_otro_motor(asincrona.motor_de)
         self._rutas = [self._compilar(ruta, consumidor) for ruta in consumidor.rutas]
         self._una_por_mensaje = consumidor.clase is None
         self._hilos = ThreadPoolExecutor(consumidor.concurrencia, thread_name_prefix=self._suscripcion)
@@ -59,10 +66,11 @@ class Procesador:
     async def procesar(self, mensaje: Mensaje) -> None:
         """Ejecuta cada ruta que atienda el mensaje; los errores del handler salen tal cual."""
         nombre = nombre_de_evento(mensaje)
-        for ruta in self._rutas:
-            if ruta.atiende(nombre):
-                contenido = decodificar(mensaje, ruta.tipo)
-                await self._ejecutar(ruta, contenido, self._entrada(mensaje, contenido, ruta))
+        with en_nombre_de(schema=mensaje.cabeceras.get(INQUILINO)):
+            for ruta in self._rutas:
+                if ruta.atiende(nombre):
+                    contenido = decodificar(mensaje, ruta.tipo)
+                    await self._ejecutar(ruta, contenido, self._entrada(mensaje, contenido, ruta))
 
     def cerrar(self) -> None:
         """Suelta sus hilos, sin esperar al handler que siga en alguno."""
@@ -71,6 +79,8 @@ class Procesador:
     async def _ejecutar(self, ruta: _RutaCompilada, contenido: Any, entrada: Entrada | None) -> None:
         if self._sistema.motor is None:
             await self._sin_base(ruta, contenido, entrada)
+        elif ruta.con_sesion_async:
+            await self._con_sesion_async(ruta, contenido, entrada)
         elif not ruta.es_async:
             await self._en_hilo(self._con_inbox, ruta, contenido, entrada)
         elif ruta.transaccional:
@@ -113,6 +123,21 @@ class Procesador:
             pass
         finally:
             await entero(self._sistema.al_cerrar(transaccion.__exit__, None, None, None))
+        await self._sistema.en_hilo(self._sistema.reaccionar, transaccion)
+
+    async def _con_sesion_async(self, ruta: _RutaCompilada, contenido: Any, entrada: Entrada | None) -> None:
+        assert self._asincrona is not None and self._transaccion_async is not None  # noqa: S101, PT018 - se comprobó al compilar
+        correr, transaccion = self._asincrona.correr, self._transaccion_async()
+        try:
+            await correr(self._abrir, transaccion, entrada)
+            resultado = await ruta.llamar(contenido, AmbitoAsincrono(transaccion))
+            await correr(self._aplicar, resultado, entrada, transaccion)
+            await correr(transaccion.confirmar)
+        except YaProcesada:
+            pass
+        finally:
+            await correr(transaccion.__exit__, None, None, None)
+        await self._sistema.en_hilo(self._sistema.reaccionar, transaccion)
 
     def _abrir(self, transaccion: Transaccion, entrada: Entrada | None) -> None:
         transaccion.__enter__()
@@ -168,8 +193,13 @@ class Procesador:
         funcion, puertos, quien = ruta.funcion, ruta.firma.puertos, nombre_de(ruta.funcion)
         objeto = () if consumidor.clase is None else (consumidor.clase,)
         dependencias = self._sistema.dependencias
-        por_mensaje = [dependencias.exigir(clase, nombre_de(clase)) for clase in objeto]
-        por_mensaje += [dependencias.exigir(puerto, quien) for puerto in puertos]
+        por_mensaje = [clase for clase in objeto if dependencias.exigir(clase, nombre_de(clase))]
+        con_sesion_async = any(es_sesion_async(puerto) for puerto in puertos)
+        por_mensaje += [p for p in puertos if not es_sesion_async(p) and dependencias.exigir(p, quien)]
+        if con_sesion_async and por_mensaje:
+            raise ErrorDeArranque(
+                f"{quien} pide AsyncSession y {nombre_de(por_mensaje[0])}, que es de otra sesión: pida sólo una"
+            )
         exigir_legible(ruta.firma.mensaje)
 
         def llamar(contenido: Any, ambito: Any) -> Any:
@@ -181,7 +211,8 @@ class Procesador:
             atiende=compilar_patrones(ruta.nombres) if ruta.nombres else lambda _: True,
             tipo=ruta.firma.mensaje,
             es_async=ruta.firma.es_async,
-            transaccional=any(por_mensaje),
+            transaccional=bool(por_mensaje),
+            con_sesion_async=con_sesion_async,
             llamar=llamar,
         )
 

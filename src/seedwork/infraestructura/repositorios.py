@@ -66,8 +66,10 @@ class RepositorioSQLAlchemy(Generic[A]):
     def guardar(self, agregado: A) -> None:
         """Escribe el agregado y sube su versión; sus eventos salen con la confirmación.
 
-        `YaExiste` si es nuevo y su id está tomado; `ConflictoConcurrencia` si otro lo guardó desde que se leyó.
+        `YaExiste` si es nuevo y su id está tomado; `ConflictoConcurrencia` si otro lo guardó desde que se leyó;
+        `SoloLectura` si la transacción no puede escribir.
         """
+        self._uow.exigir_escritura()
         fila = {**self.mapeador.a_fila(agregado), "id": agregado.id, "version": agregado.version + 1}
         if agregado.version == 0:
             if not insertar_si_falta(self._uow.sesion, self.tabla, fila, "id"):

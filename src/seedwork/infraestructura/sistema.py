@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import svcs
-from sqlalchemy import Engine
+from sqlalchemy import Engine, MetaData
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
-from seedwork.aplicacion.bus import Bus
+from seedwork.aplicacion.bus import AlFallarEvento, Bus
 from seedwork.aplicacion.completitud import exigir_completo
+from seedwork.aplicacion.comportamientos import Comportamiento
+from seedwork.aplicacion.diferidas import EjecucionesDiferidas
 from seedwork.aplicacion.firmas import ErrorDeArranque
 from seedwork.aplicacion.mensajes import Despachador, Inbox, Reloj
-from seedwork.aplicacion.modulo import Modulo
-from seedwork.aplicacion.uow import UnidadTrabajo
+from seedwork.aplicacion.modulo import Handler, Modulo
+from seedwork.aplicacion.tablas import con_tablas
+from seedwork.aplicacion.transaccion import Transaccion
 from seedwork.dominio.eventos import ahora
-from seedwork.infraestructura.base_datos import BaseOcupada, crear_motor, de_lectura, es_ocupada
+from seedwork.infraestructura.base_datos import crear_motor, preparar_motor
 from seedwork.infraestructura.brokers import conectar
+from seedwork.infraestructura.comportamientos import reintentar_conflictos
+from seedwork.infraestructura.configuracion import leer_entorno
+from seedwork.infraestructura.definiciones_sagas import DefinicionesSagas
 from seedwork.infraestructura.dependencias import Dependencias, reunir
+from seedwork.infraestructura.errores_de_eventos import segun_entorno
 from seedwork.infraestructura.inbox import InboxSQLAlchemy
-from seedwork.infraestructura.migraciones import SEEDWORK, Migraciones, migrar
+from seedwork.infraestructura.inquilinos import Actual, Estructura, Inquilinos
+from seedwork.infraestructura.migraciones import SEEDWORK, Migraciones
+from seedwork.infraestructura.modulo_sagas import modulo_sagas
 from seedwork.infraestructura.outbox import AvisoOutbox, DespachadorOutbox, Servicio
+from seedwork.infraestructura.recursos import RAICES, Recursos, SinRecursos
+from seedwork.infraestructura.recursos import SinBaseDeDatos as SinBaseDeDatos
+from seedwork.infraestructura.tareas_celery import ColaCelery, EjecucionesCelery
 from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
 from seedwork.infraestructura.vigia import Campana
 
-_RAICES = (UnidadTrabajo, UnidadTrabajoSQLAlchemy, Session)
+SESION = sessionmaker(autoflush=False, expire_on_commit=False)
 
 
 class BaseInservible(ErrorDeArranque):
     """La base de datos que se pidió no se puede abrir o no es una base."""
-
-
-class SinBaseDeDatos(RuntimeError):
-    """Se pidió una transacción a un sistema armado sin base de datos."""
 
 
 class RelojSistema:
@@ -53,26 +60,64 @@ class Sistema(Bus):
         self,
         modulos: Iterable[Modulo],
         *,
-        motor: Engine | None,
+        inquilinos: Inquilinos | None,
         servicio: str,
         broker: str | None,
         puertos: Mapping[Any, Any],
+        cola: ColaCelery,
+        recursos: Callable[[Dependencias], Recursos | SinRecursos],
+        raices: Iterable[Any],
+        comportamientos: Sequence[Comportamiento],
+        al_fallar_evento: AlFallarEvento | None,
     ) -> None:
-        self.motor = motor
+        self.inquilinos = inquilinos
+        self.motor: Engine | None = None if inquilinos is None else inquilinos.comun
         self.servicio = servicio
         self.url_broker = broker
+        self.cola = cola
         self.aviso = AvisoOutbox()
-        self._campana = Campana(motor) if motor is not None and motor.dialect.name == "postgresql" else None
+        modulos = tuple(modulos)
+        self.sagas = DefinicionesSagas(modulos)
+        if self.sagas and inquilinos is None:
+            raise ErrorDeArranque("Las sagas se guardan entre un paso y otro: dé `base_datos` a bootstrap")
+        if self.sagas:
+            modulos = (*modulos, modulo_sagas(self.sagas))
+        propios: dict[Any, Any] = {
+            Reloj: RelojSistema(),
+            Servicio: Servicio(servicio),
+            AvisoOutbox: self.aviso,
+            ColaCelery: cola,
+        }
+        if inquilinos is not None:
+            propios |= {
+                Despachador: DespachadorOutbox,
+                DespachadorOutbox: DespachadorOutbox,
+                Inbox: InboxSQLAlchemy,
+                EjecucionesDiferidas: EjecucionesCelery,
+            }
+        self.dependencias = Dependencias(reunir(modulos, propios, puertos), por_mensaje=raices)
+        super().__init__(
+            modulos,
+            self.dependencias,
+            recursos(self.dependencias),
+            intentos=reintentar_conflictos(),
+            comportamientos=comportamientos,
+            al_fallar_evento=al_fallar_evento,
+        )
+        cola.atiende(self.comandos)
+        self.sagas.despacha(self.comandos)
+        if self.sagas and self.motor is not None:
+            self.sagas.exigir_en_curso(self.motor)
+        postgres = self.motor is not None and self.motor.dialect.name == "postgresql"
+        self._campana = Campana(self.motor) if self.motor is not None and postgres else None
         if self._campana is not None:
             self.aviso.escuchar(self._campana.tocar)
-        modulos = tuple(modulos)
-        propios: dict[Any, Any] = {Reloj: RelojSistema(), Servicio: Servicio(servicio), AvisoOutbox: self.aviso}
-        if motor is not None:
-            propios |= {Despachador: DespachadorOutbox, DespachadorOutbox: DespachadorOutbox, Inbox: InboxSQLAlchemy}
-        self.dependencias = Dependencias(
-            reunir(modulos, propios, puertos), por_mensaje=_RAICES if motor is not None else ()
-        )
-        super().__init__(modulos, self.dependencias, _Recursos(motor, self.dependencias))
+
+    def en_otro_motor(self, cambio: Callable[[Engine], Engine]) -> Callable[[], Transaccion]:
+        """Como `transaccion`, en el motor que `cambio` dé por el que le toque."""
+        if not isinstance(self._recursos, Recursos):
+            raise SinBaseDeDatos("Este sistema no tiene transacciones: dé `base_datos` a bootstrap")
+        return partial(Transaccion, self._recursos.sobre(cambio), self._eventos)
 
     def cerrar(self) -> None:
         """Termina lo que corre y suelta la base."""
@@ -90,25 +135,81 @@ def bootstrap(
     base_datos: str | None = None,
     broker: str | None = None,
     servicio: str = "seedwork",
-    fabrica_motor: Callable[[str], Engine] = crear_motor,
+    comandos: Mapping[type, Handler] | None = None,
+    queries: Mapping[type, Handler] | None = None,
+    eventos: Mapping[type, Sequence[Handler]] | None = None,
     puertos: Mapping[Any, Any] | None = None,
+    uow: Callable[..., UnidadTrabajoSQLAlchemy] = UnidadTrabajoSQLAlchemy,
+    fabrica_sesion: Callable[..., Session] = SESION,
+    fabrica_motor: Callable[[str], Engine] = crear_motor,
+    base: type[DeclarativeBase] | MetaData | None = None,
+    usuario: Actual = None,
+    schema: Actual = None,
+    crear_schema: bool = False,
+    solo_lectura: bool = False,
+    subir_errores_de_eventos: bool = False,
+    permitir_ejecuciones_asincronas: bool = True,
+    comportamientos: Sequence[Comportamiento] = (),
 ) -> Sistema:
     """Arma el bus: comprueba módulos y URL del broker, abre la base, la migra y compila cada handler.
 
-    `puertos` reemplaza proveedores (en una prueba). Sin `base_datos` no hay transacciones, outbox ni inbox. Lanza
-    `ErrorDeArranque` (o una de sus clases) con una frase que nombra lo que está mal armado.
+    Sin `base_datos` no hay transacciones, outbox ni inbox. `comandos`, `queries`, `eventos` y `puertos` se suman a los
+    de los módulos, y en lo que coincidan los reemplazan.
+
+    De la base: `fabrica_motor(url)` da el motor y `fabrica_sesion(bind=motor)` cada sesión; `uow` es la clase de la
+    unidad de trabajo; las tablas de `base` que falten se crean. `usuario` es en nombre de quién se escribe. `schema`,
+    en PostgreSQL, es dónde está todo; si no existe, `crear_schema` lo crea. Los dos pueden ser una función sin
+    argumentos, que se llama al empezar cada transacción: con `schema`, cada inquilino tiene el suyo. Con `solo_lectura`
+    no escribe nadie, y la base ha de estar ya migrada.
+
+    `subir_errores_de_eventos` lanza los errores de los handlers de `tras_confirmar`; si no, y salvo TEST_ENV=true, se
+    registran, y con ENV_CONFIG alpha o production se envían a Sentry. `permitir_ejecuciones_asincronas` deja usar
+    `ejecutar_despues`. `comportamientos` rodean cada comando y query.
+
+    Lanza `ErrorDeArranque` (o una de sus clases) con una frase que nombra lo que está mal armado.
     """
     modulos = tuple(modulos)
     for modulo in modulos:
         exigir_completo(modulo)
     if broker is not None:
         conectar(broker)  # no abre nada: comprueba la URL antes de empezar
-    motor = fabrica_motor(base_datos) if base_datos is not None else None
+    if solo_lectura and crear_schema:
+        raise ErrorDeArranque("`crear_schema` escribe, y se pidió `solo_lectura`")
+    if base_datos is None and (fabrica_motor is not crear_motor or schema is not None):
+        raise ErrorDeArranque("`fabrica_motor` y `schema` necesitan `base_datos`")
+    propias = (m for modulo in modulos for m in modulo.migraciones if isinstance(m, Migraciones))
+    estructura = Estructura(
+        migraciones=(SEEDWORK, *propias),
+        base=base if base is None or isinstance(base, MetaData) else base.metadata,
+        crear_schema=crear_schema,
+        solo_lectura=solo_lectura,
+    )
+    al_fallar_evento = segun_entorno(leer_entorno(), subir=subir_errores_de_eventos)
+    motor = preparar_motor(fabrica_motor(base_datos)) if base_datos is not None else None
     try:
-        if motor is not None:
-            propias = [m for modulo in modulos for m in modulo.migraciones if isinstance(m, Migraciones)]
-            migrar(motor, SEEDWORK, *propias)
-        return Sistema(modulos, motor=motor, servicio=servicio, broker=broker, puertos=puertos or {})
+        inquilinos = Inquilinos(motor, schema, estructura) if motor is not None else None
+        recursos: Callable[[Dependencias], Recursos | SinRecursos] = SinRecursos
+        if inquilinos is not None:
+            recursos = partial(
+                Recursos,
+                inquilinos,
+                uow=uow,
+                fabrica_sesion=fabrica_sesion,
+                usuario=usuario,
+                solo_lectura=solo_lectura,
+            )
+        return Sistema(
+            con_tablas(modulos, comandos=comandos or {}, queries=queries or {}, eventos=eventos or {}),
+            inquilinos=inquilinos,
+            recursos=recursos,
+            raices=() if inquilinos is None else (*RAICES, uow),
+            servicio=servicio,
+            broker=broker,
+            puertos=puertos or {},
+            cola=ColaCelery(servicio, permitida=permitir_ejecuciones_asincronas),
+            comportamientos=comportamientos,
+            al_fallar_evento=al_fallar_evento,
+        )
     except BaseException as error:
         if motor is not None:
             motor.dispose()
@@ -117,30 +218,3 @@ def bootstrap(
             donde = make_url(base_datos or "").render_as_string(hide_password=True)
             raise BaseInservible(f"La base de datos {donde!r} no se puede usar: {error.orig}") from error
         raise
-
-
-class _Recursos:
-    def __init__(self, motor: Engine | None, dependencias: Dependencias) -> None:
-        self._dependencias = dependencias
-        self._hay_base = motor is not None
-        if motor is not None:
-            self._escritura = sessionmaker(motor, autoflush=False, expire_on_commit=False)
-            self._lectura = sessionmaker(de_lectura(motor), autoflush=False, expire_on_commit=False)
-
-    @contextmanager
-    def abrir(self, *, solo_lectura: bool) -> Iterator[tuple[UnidadTrabajoSQLAlchemy, svcs.Container]]:
-        if not self._hay_base:
-            raise SinBaseDeDatos("Este sistema no tiene transacciones: dé `base_datos` a bootstrap")
-        try:
-            with (
-                UnidadTrabajoSQLAlchemy(self._lectura if solo_lectura else self._escritura) as uow,
-                self._dependencias.contenedor() as contenedor,
-            ):
-                for raiz in (UnidadTrabajo, UnidadTrabajoSQLAlchemy):
-                    contenedor.register_local_value(raiz, uow)
-                contenedor.register_local_value(Session, uow.sesion)
-                yield uow, contenedor
-        except OperationalError as error:
-            if es_ocupada(error):
-                raise BaseOcupada("La base de datos está ocupada; vuelva a intentarlo") from error
-            raise

@@ -1,4 +1,4 @@
-"""Las tablas de seedwork: outbox e inbox. Las crea, con sus índices, su migración; aquí, cómo se usan."""
+"""Las tablas de seedwork: outbox, inbox y sagas. Las crea, con sus índices, su migración; aquí, cómo se usan."""
 
 from __future__ import annotations
 
@@ -39,4 +39,36 @@ inbox = Table(
     Column("huella", String(64)),
     Column("resultado", Text),
     Column("fecha_ms", BigInteger, nullable=False),
+)
+
+sagas = Table(
+    "sagas",
+    metadatos,
+    Column("inquilino", String(63), primary_key=True),  # vacío si no hay un schema por inquilino
+    Column("saga", String(100), primary_key=True),
+    Column("clave", String(255), primary_key=True),
+    Column("definicion", Integer, nullable=False),
+    Column("forma", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("estado", String(16), nullable=False),
+    Column("pasos", JSON, nullable=False),
+    Column("datos", JSON, nullable=False),
+    Column("motivo", Text),
+    Column("intentos", Integer, nullable=False),
+    Column("creada_ms", BigInteger, nullable=False),
+    Column("actualizada_ms", BigInteger, nullable=False),
+    Column("vence_ms", BigInteger),
+)
+sagas_diario = Table(
+    "sagas_diario",
+    metadatos,
+    Column("secuencia", _entero_largo, primary_key=True, autoincrement=True),
+    Column("inquilino", String(63), nullable=False),
+    Column("saga", String(100), nullable=False),
+    Column("clave", String(255), nullable=False),
+    Column("fecha_ms", BigInteger, nullable=False),
+    Column("que", String(32), nullable=False),
+    Column("mensaje", String(255), nullable=False),
+    Column("detalle", Text),
+    Column("id_mensaje", String(255)),
 )

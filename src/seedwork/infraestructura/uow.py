@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from seedwork.dominio.entidades import AgregacionRaiz
 from seedwork.dominio.eventos import EventoDominio
+from seedwork.infraestructura.base_datos import SoloLectura
 
 A = TypeVar("A", bound=AgregacionRaiz)
 _log = structlog.get_logger(__name__)
@@ -22,11 +23,24 @@ Seguido = tuple[AgregacionRaiz, Callable[[Any], None]]
 class UnidadTrabajoSQLAlchemy:
     """Una sesión y los agregados que pasaron por ella; implementa el puerto `UnidadTrabajo`.
 
-    La transacción empieza con la primera sentencia, no al abrir. No se comparte entre hilos a la vez.
+    La transacción empieza con la primera sentencia, no al abrir. No se comparte entre hilos a la vez. `usuario` es en
+    nombre de quién se escribe y `schema` el del inquilino, si los hay; con `solo_lectura`, ni esta clase ni la base
+    dejan escribir. Una subclase se da a `bootstrap(uow=...)`.
     """
 
-    def __init__(self, fabrica_sesion: Callable[[], Session]) -> None:
+    def __init__(
+        self,
+        fabrica_sesion: Callable[[], Session],
+        *,
+        usuario: object | None = None,
+        schema: str | None = None,
+        solo_lectura: bool = False,
+    ) -> None:
         self._fabrica_sesion = fabrica_sesion
+        self.usuario = usuario
+        self.schema = schema
+        self.solo_lectura = solo_lectura
+        self.schema_comun: str | None = None
         self._sesion: Session | None = None
         self._seguidos: dict[tuple[type, Any], Seguido] = {}
         self._eventos: list[EventoDominio] = []
@@ -39,6 +53,11 @@ class UnidadTrabajoSQLAlchemy:
             raise RuntimeError("La unidad de trabajo no está abierta: use `with`")
         return self._sesion
 
+    @property
+    def en_comun(self) -> dict[str, Any]:
+        """Opciones de ejecución para lo que no es de un inquilino, como el outbox."""
+        return {} if self.schema_comun is None else {"schema_translate_map": {None: self.schema_comun}}
+
     def __enter__(self) -> Self:
         self._sesion = self._fabrica_sesion()
         return self
@@ -49,6 +68,11 @@ class UnidadTrabajoSQLAlchemy:
         finally:
             self.sesion.close()
             self._sesion = None
+
+    def exigir_escritura(self) -> None:
+        """Lanza `SoloLectura` si esta transacción no puede escribir."""
+        if self.solo_lectura:
+            raise SoloLectura("Esta transacción es de sólo lectura: no guarda ni publica nada")
 
     def seguido(self, tipo: type[A], id: Any) -> A | None:
         """El agregado que ya pasó por esta unidad con esa identidad: siempre el mismo objeto."""

@@ -12,10 +12,11 @@ from tests.integracion.aeroalpes.corredor import consumidores, publicados, relev
 from tests.integracion.aeroalpes.reservas import cuerpo, todas
 from tests.procesos import RAIZ, Aeroalpes, Api, Proceso, hasta
 
-from aeroalpes.composicion import componer
+from aeroalpes.composicion import MODULOS, componer
 from aeroalpes.config import leer_configuracion
 from seedwork.aplicacion.firmas import ErrorDeArranque
 
+CONSUMIDORES = sum(len(modulo.consumidores) for modulo in MODULOS)
 RUIDO = ("Traceback", "Exception ignored", "Warning:", "never awaited")
 
 
@@ -23,6 +24,12 @@ def _reserva_por_comando(api: Api) -> None:
     aceptada = api.http.post("/vuelos/reserva-comando", json=cuerpo())
     assert aceptada.status_code == 202
     hasta(lambda: api.http.get(aceptada.headers["location"]).status_code == 200, "apareciera la reserva")
+
+
+def _trabaja_uno(suite: Aeroalpes) -> None:
+    """Hay un relay, y cada consumidor está apuntado una vez."""
+    hasta(lambda: consumidores(suite.datos) >= CONSUMIDORES, "entraran sus consumidores")
+    assert (len(relevos(suite.datos)), consumidores(suite.datos)) == (1, CONSUMIDORES)
 
 
 def _sin_ruido(proceso: Proceso) -> None:
@@ -37,7 +44,7 @@ def test_flask_run_solo_es_el_sistema_entero_y_una_senal_lo_cierra_en_orden(
 ) -> None:
     api = suite.api()
     _reserva_por_comando(api)
-    assert (len(relevos(suite.datos)), consumidores(suite.datos)) == (1, 1)
+    _trabaja_uno(suite)
     assert (api.ctrl_c() if senal == signal.SIGINT else api.parar()) == 0, api.salida
     assert (relevos(suite.datos), consumidores(suite.datos)) == (set(), 0)
     _sin_ruido(api)
@@ -48,15 +55,14 @@ def test_con_debug_hay_un_solo_trabajador_y_recargar_para_el_viejo_en_orden(suit
     vigilado = tmp_path / "vigilado.py"
     vigilado.write_text("")
     api = suite.api("--debug", FLASK_RUN_EXTRA_FILES=str(vigilado), FLASK_RUN_RELOADER_TYPE="stat")
-    hasta(lambda: consumidores(suite.datos) == 1, "entrara su consumidor")
     _reserva_por_comando(api)
     viejo = relevos(suite.datos)
-    assert (len(viejo), consumidores(suite.datos)) == (1, 1)
+    _trabaja_uno(suite)
     vigilado.write_text("# otra cosa")
     hasta(lambda: relevos(suite.datos) not in (set(), viejo), "otro relay tomara los carriles")
     api.espera_lista()
     _reserva_por_comando(api)
-    assert (len(relevos(suite.datos)), consumidores(suite.datos)) == (1, 1)
+    _trabaja_uno(suite)
     assert api.ctrl_c() == 0
     assert (relevos(suite.datos), consumidores(suite.datos)) == (set(), 0)
     _sin_ruido(api)

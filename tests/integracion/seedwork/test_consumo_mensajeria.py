@@ -422,6 +422,7 @@ async def test_parar_mientras_arranca_espera_y_para(url: str, base: str) -> None
             await mensajeria.start()
 
 
+@pytest.mark.capacidad("P01")
 def test_sirve_en_un_event_loop_detras_de_otro(url: str) -> None:
     mensajeria, vistos = Mensajeria(url), []
 
@@ -438,6 +439,7 @@ def test_sirve_en_un_event_loop_detras_de_otro(url: str) -> None:
         asyncio.run(vida(id))
 
 
+@pytest.mark.capacidad("P01")
 async def test_vive_dentro_de_un_lifespan_asgi(url: str) -> None:
     mensajeria, vistos, enviados = Mensajeria(url), [], []
 

@@ -61,6 +61,7 @@ def notas(diario: Path, empiezan: str) -> list[int]:
     return [int(linea.split()[1]) for linea in lineas if linea.startswith(empiezan)]
 
 
+@pytest.mark.capacidad("P01")
 @pytest.mark.parametrize(("nombre", "senal"), [("lento", signal.SIGTERM), ("lento_en_hilo", signal.SIGINT)])
 async def test_parado_a_medias_no_pierde_ni_repite_nada(
     lanzar: Lanzar, broker: Broker, diario: Path, nombre: str, senal: signal.Signals

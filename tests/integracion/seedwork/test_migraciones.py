@@ -42,6 +42,8 @@ def _revision(carpeta: Path, numero: int, despues: str = "") -> Migraciones:
     return Migraciones("prueba", carpeta)
 
 
+# SQLAlchemy no sabe leer de vuelta un índice sobre una expresión; los índices se preguntan aparte.
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 def test_lo_migrado_es_lo_que_el_codigo_usa(tmp_path: Path) -> None:
     motor = crear_motor(f"sqlite:///{tmp_path}/b.db")
     migrar(motor, SEEDWORK)
@@ -53,7 +55,7 @@ def test_lo_migrado_es_lo_que_el_codigo_usa(tmp_path: Path) -> None:
             for diferencia in compare_metadata(contexto, metadatos)
             if not (diferencia[0] == "remove_index" or diferencia[1].name == "version_seedwork")
         ]
-        indices = {indice["name"] for tabla in ("outbox", "inbox") for indice in inspect(conexion).get_indexes(tabla)}
+        indices = set(conexion.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'index'").scalars())
     assert diferencias == []
     assert indices >= {"outbox_pendientes", "outbox_estacionados", "outbox_publicados"}
     motor.dispose()

@@ -9,6 +9,7 @@ from seedwork.infraestructura.brokers import sin_clave
 from seedwork.infraestructura.configuracion import ConfiguracionAmbigua, url_broker
 
 
+@pytest.mark.capacidad("M01")
 @pytest.mark.parametrize(
     ("entorno", "url"),
     [
@@ -49,6 +50,7 @@ def test_una_url_se_escribe_sin_su_clave(url: str, escrita: str) -> None:
     assert sin_clave(url) == escrita
 
 
+@pytest.mark.capacidad("M01")
 def test_el_codigo_manda_sobre_el_entorno(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROKER_URL", "embebido:///de-entorno.db")
 

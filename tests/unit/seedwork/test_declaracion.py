@@ -59,6 +59,7 @@ async def generador_async(pedido: Pedido) -> AsyncIterator[int]:
     yield 1
 
 
+@pytest.mark.capacidad("P03")
 @pytest.mark.parametrize(
     "funcion",
     [sin_parametros, sin_tipo, puerto_sin_tipo, con_args, con_kwargs, solo_por_nombre, tipo_que_no_se_lee, tipo_any,
@@ -72,6 +73,7 @@ def test_una_firma_que_no_sirve_es_un_error_al_declarar_que_nombra_la_funcion(
         declarar(funcion)
 
 
+@pytest.mark.capacidad("P03")
 @pytest.mark.parametrize("tipo", [Pedido, Suelto, dict, dict[str, Any], Evento, Mensaje])
 def test_los_tipos_de_mensaje_que_se_aceptan(tipo: Any) -> None:
     def atender(mensaje: Any) -> None: ...

@@ -9,8 +9,9 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.vuelos.fabrica import CLIENTE, ID, SALIDA, en, itinerarios, leg, reserva
+from tests.unit.vuelos.fabrica import BOG, CLIENTE, HORA, ID, JFK, SALIDA, en, itinerario, itinerarios, leg, reserva
 
+from aeroalpes.modulos.pagos.infraestructura.schema.v1 import eventos as eventos_pago
 from aeroalpes.modulos.vuelos.aplicacion import dto
 from aeroalpes.modulos.vuelos.aplicacion.comandos.aprobar_reserva import AprobarReserva
 from aeroalpes.modulos.vuelos.aplicacion.comandos.cancelar_reserva import CancelarReserva
@@ -18,11 +19,11 @@ from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearRese
 from aeroalpes.modulos.vuelos.aplicacion.comandos.registrar_pago import RegistrarPago
 from aeroalpes.modulos.vuelos.aplicacion.mapeadores import a_itinerarios
 from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Itinerario, TipoPasajero
-from aeroalpes.modulos.vuelos.infraestructura.consumidores import al_recibir_comando
+from aeroalpes.modulos.vuelos.infraestructura.consumidores import al_confirmarse_pago, al_recibir_comando
 from aeroalpes.modulos.vuelos.infraestructura.despachadores import DespachadorComandosReserva, publicar
 from aeroalpes.modulos.vuelos.infraestructura.fechas import a_ms
 from aeroalpes.modulos.vuelos.infraestructura.mapeadores import MapeadorReserva, a_dto, de_json
-from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
 from seedwork.infraestructura.brokers import Mensaje
 from seedwork.infraestructura.codificacion import codificar, decodificar
 from seedwork.infraestructura.outbox import Servicio
@@ -122,6 +123,26 @@ def test_un_comando_sin_variante_o_con_dos_no_se_adivina(cuantas: int) -> None:
     }
     with pytest.raises(ErrorPermanente, match=f"trae {cuantas} variantes"):
         _recibir(**dict(list(variantes.items())[:cuantas]))
+
+
+def test_la_creacion_cuenta_los_vuelos_el_monto_y_el_medio_a_quien_los_necesite() -> None:
+    ida, vuelta = leg(), leg(origen=JFK, destino=BOG, fecha_salida=SALIDA + HORA, fecha_llegada=SALIDA + 3 * HORA)
+    (evento,) = reserva(itinerarios=(itinerario(ida), itinerario(vuelta)), medio_pago="tok").extraer_eventos()
+    salida = Salida()
+    publicar(evento, salida, AEROALPES)
+    creada = decodificar(salida.mensajes[0], eventos.EventosReserva).reserva_creada
+    assert [(tramo.origen, tramo.destino) for tramo in creada.tramos] == [("BOG", "JFK"), ("JFK", "BOG")]
+    assert [tramo.fecha_llegada for tramo in creada.tramos] == [a_ms(SALIDA + HORA), a_ms(SALIDA + 3 * HORA)]
+    assert (creada.monto, creada.medio_pago) == (evento.monto, "tok")
+
+
+def test_de_los_eventos_de_pago_solo_importa_que_se_haya_cobrado() -> None:
+    pagada = eventos_pago.ReservaPagada(id_reserva=str(ID), monto=1, fecha_actualizacion=0)
+    rechazado = eventos_pago.PagoRechazado(id_reserva=str(ID), motivo="no", fecha_actualizacion=0)
+    assert al_confirmarse_pago(
+        eventos_pago.EventosPago(**sobre("ReservaPagada", "pagos"), reserva_pagada=pagada)
+    ) == RegistrarPago(id_reserva=ID)
+    assert al_confirmarse_pago(eventos_pago.EventosPago(**sobre("X", "pagos"), pago_rechazado=rechazado)) is None
 
 
 def test_quien_pide_una_reserva_decide_su_id_o_se_le_da_uno_nuevo() -> None:

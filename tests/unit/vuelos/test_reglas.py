@@ -14,6 +14,7 @@ from aeroalpes.modulos.vuelos.dominio.objetos_valor import (
     Segmento,
     TipoPasajero,
 )
+from aeroalpes.modulos.vuelos.dominio.tarifas import TARIFA_POR_LEG
 from seedwork.dominio.excepciones import ReglaIncumplida
 
 
@@ -76,8 +77,27 @@ def test_una_reserva_nace_pendiente_y_registra_que_fue_creada() -> None:
     assert nueva.fecha_creacion == nueva.fecha_actualizacion == SALIDA
     (creada,) = nueva.extraer_eventos()
     assert creada == ReservaCreada(
-        id=creada.id, fecha=SALIDA, id_reserva=ID, id_cliente=CLIENTE, estado="PENDIENTE", fecha_creacion=SALIDA
+        id=creada.id,
+        fecha=SALIDA,
+        id_reserva=ID,
+        id_cliente=CLIENTE,
+        estado="PENDIENTE",
+        fecha_creacion=SALIDA,
+        legs=(leg(),),
+        monto=TARIFA_POR_LEG,
+        medio_pago="tok",
     )
+
+
+@pytest.mark.parametrize(
+    ("legs", "pasajeros", "tarifas"),
+    [(1, [], 1), (3, [], 3), (2, ["ADULTO", "MENOR"], 4), (2, ["ADULTO", "INFANTE"], 2)],
+)
+def test_cada_pasajero_paga_cada_leg_menos_el_infante_y_si_no_se_dice_viaja_uno(
+    legs: int, pasajeros: list[str], tarifas: int
+) -> None:
+    tipos = tuple(TipoPasajero(tipo) for tipo in pasajeros)
+    assert reserva(itinerarios=(itinerario(*[leg()] * legs),), pasajeros=tipos).monto == tarifas * TARIFA_POR_LEG
 
 
 def test_los_objetos_valor_son_iguales_si_lo_es_su_contenido() -> None:

@@ -13,6 +13,7 @@ from aeroalpes.modulos.vuelos.aplicacion.puertos import DespachadorComandos, Vis
 from aeroalpes.modulos.vuelos.aplicacion.queries.listar_reservas import ListarReservas, listar_reservas
 from aeroalpes.modulos.vuelos.aplicacion.queries.obtener_reserva import ObtenerReserva, obtener_reserva
 from aeroalpes.modulos.vuelos.dominio.eventos import (
+    AprobacionFallida,
     ReservaAprobada,
     ReservaCancelada,
     ReservaCreada,
@@ -20,7 +21,7 @@ from aeroalpes.modulos.vuelos.dominio.eventos import (
 )
 from aeroalpes.modulos.vuelos.dominio.repositorios import RepositorioReservas
 from aeroalpes.modulos.vuelos.infraestructura import migraciones
-from aeroalpes.modulos.vuelos.infraestructura.consumidores import al_recibir_comando
+from aeroalpes.modulos.vuelos.infraestructura.consumidores import al_confirmarse_pago, al_recibir_comando
 from aeroalpes.modulos.vuelos.infraestructura.despachadores import DespachadorComandosReserva, publicar
 from aeroalpes.modulos.vuelos.infraestructura.repositorios import ReservasSQLAlchemy, VistaReservasSQLAlchemy
 from seedwork.aplicacion.modulo import Modulo
@@ -42,12 +43,13 @@ VUELOS = Modulo(
         ReservaPagada: [publicar],
         ReservaAprobada: [publicar],
         ReservaCancelada: [publicar],
+        AprobacionFallida: [publicar],
     },
     puertos={
         RepositorioReservas: ReservasSQLAlchemy,
         VistaReservas: VistaReservasSQLAlchemy,
         DespachadorComandos: DespachadorComandosReserva,
     },
-    consumidores=[al_recibir_comando],
+    consumidores=[al_recibir_comando, al_confirmarse_pago],
     migraciones=[Migraciones("vuelos", Path(migraciones.__file__).parent)],
 )

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from seedwork.aplicacion.firmas import ErrorDeArranque
 from seedwork.infraestructura.base_datos import de_lectura
 
-_CANDADO = 0x5EED  # el del advisory lock de PostgreSQL
+CANDADO = 0x5EED  # el del advisory lock de PostgreSQL
 
 
 class BaseMasNueva(ErrorDeArranque):
@@ -42,15 +42,20 @@ def migrar(motor: Engine, *componentes: Migraciones) -> None:
 
     Lanza `BaseMasNueva` si la base va por delante del código.
     """
-    with de_lectura(motor).connect() as conexion:
-        if all(_al_dia(conexion, componente) for componente in componentes):
-            return
+    if esta_al_dia(motor, *componentes):
+        return
     with motor.begin() as conexion:
         if motor.dialect.name == "postgresql":
-            conexion.execute(text("SELECT pg_advisory_xact_lock(:candado)"), {"candado": _CANDADO})
+            conexion.execute(text("SELECT pg_advisory_xact_lock(:candado)"), {"candado": CANDADO})
         for componente in componentes:
             if not _al_dia(conexion, componente):  # otra vez: quien tenía el candado pudo haberlo subido ya
                 _subir(conexion, componente)
+
+
+def esta_al_dia(motor: Engine, *componentes: Migraciones) -> bool:
+    """Si cada componente está en su última revisión; `BaseMasNueva` si alguno va por delante."""
+    with de_lectura(motor).connect() as conexion:
+        return all(_al_dia(conexion, componente) for componente in componentes)
 
 
 def _al_dia(conexion: Connection, componente: Migraciones) -> bool:

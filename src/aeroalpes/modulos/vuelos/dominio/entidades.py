@@ -8,6 +8,7 @@ from typing import Self
 from uuid import UUID
 
 from aeroalpes.modulos.vuelos.dominio.eventos import (
+    AprobacionFallida,
     ReservaAprobada,
     ReservaCancelada,
     ReservaCreada,
@@ -15,18 +16,23 @@ from aeroalpes.modulos.vuelos.dominio.eventos import (
 )
 from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Itinerario, TipoPasajero
 from aeroalpes.modulos.vuelos.dominio.reglas import AlMenosUnAdulto, AlMenosUnItinerario, EstadoPermite
+from aeroalpes.modulos.vuelos.dominio.tarifas import monto_de
 from seedwork.dominio.entidades import AgregacionRaiz
 from seedwork.dominio.reglas import validar
 
 
 @dataclass(eq=False, kw_only=True)
 class Reserva(AgregacionRaiz):
-    """Un viaje reservado. `medio_pago` es la ficha que dio el cliente para pagarlo, si la dio."""
+    """Un viaje reservado; `monto` es lo que cuesta, en centavos.
+
+    `medio_pago` es la ficha que dio el cliente para pagarlo, si la dio.
+    """
 
     id_cliente: UUID | None
     itinerarios: tuple[Itinerario, ...]
     pasajeros: tuple[TipoPasajero, ...]
     medio_pago: str | None
+    monto: int
     estado: EstadoReserva
     motivo: str | None
     fecha_creacion: datetime
@@ -50,6 +56,7 @@ class Reserva(AgregacionRaiz):
             itinerarios=itinerarios,
             pasajeros=pasajeros,
             medio_pago=medio_pago,
+            monto=monto_de(itinerarios, pasajeros),
             estado=EstadoReserva.PENDIENTE,
             motivo=None,
             fecha_creacion=fecha,
@@ -57,7 +64,14 @@ class Reserva(AgregacionRaiz):
         )
         reserva.registrar(
             ReservaCreada(
-                id_reserva=id, id_cliente=id_cliente, estado=reserva.estado, fecha_creacion=fecha, fecha=fecha
+                id_reserva=id,
+                id_cliente=id_cliente,
+                estado=reserva.estado,
+                fecha_creacion=fecha,
+                legs=tuple(leg for itinerario in itinerarios for leg in itinerario.legs),
+                monto=reserva.monto,
+                medio_pago=medio_pago,
+                fecha=fecha,
             )
         )
         return reserva
@@ -69,6 +83,14 @@ class Reserva(AgregacionRaiz):
     def aprobar(self, fecha: datetime) -> None:
         self._pasar_a(EstadoReserva.APROBADA, fecha)
         self.registrar(ReservaAprobada(id_reserva=self.id, id_cliente=self.id_cliente, fecha=fecha))
+
+    def negar_aprobacion(self, motivo: str, fecha: datetime) -> None:
+        """Responde que no a quien pidió aprobarla; la reserva sigue como está."""
+        self.registrar(
+            AprobacionFallida(
+                id_reserva=self.id, id_cliente=self.id_cliente, estado=self.estado, motivo=motivo, fecha=fecha
+            )
+        )
 
     def cancelar(self, motivo: str, fecha: datetime) -> None:
         self._pasar_a(EstadoReserva.CANCELADA, fecha)

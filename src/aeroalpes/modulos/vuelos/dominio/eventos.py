@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from aeroalpes.modulos.vuelos.dominio.objetos_valor import Leg
 from seedwork.dominio.eventos import EventoDominio
 
 
@@ -15,6 +16,9 @@ class ReservaCreada(EventoDominio):
     id_cliente: UUID | None
     estado: str
     fecha_creacion: datetime
+    legs: tuple[Leg, ...]
+    monto: int
+    medio_pago: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,4 +37,12 @@ class ReservaAprobada(EventoDominio):
 class ReservaCancelada(EventoDominio):
     id_reserva: UUID
     id_cliente: UUID | None
+    motivo: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AprobacionFallida(EventoDominio):
+    id_reserva: UUID
+    id_cliente: UUID | None
+    estado: str
     motivo: str

@@ -81,4 +81,9 @@ class Itinerario(ObjetoValor):
     odos: tuple[Odo, ...]
 
     def __post_init__(self) -> None:
-        validar(AlMenosUnLeg(tuple(leg for odo in self.odos for segmento in odo.segmentos for leg in segmento.legs)))
+        validar(AlMenosUnLeg(self.legs))
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """Todos sus legs, en orden."""
+        return tuple(leg for odo in self.odos for segmento in odo.segmentos for leg in segmento.legs)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from aeroalpes.modulos.pagos.infraestructura.schema.v1 import eventos as eventos_pago
 from aeroalpes.modulos.vuelos.aplicacion.comandos.aprobar_reserva import AprobarReserva
 from aeroalpes.modulos.vuelos.aplicacion.comandos.cancelar_reserva import CancelarReserva
 from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearReserva
@@ -15,12 +16,13 @@ from aeroalpes.modulos.vuelos.infraestructura.fechas import de_ms
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos
 from seedwork.aplicacion.comandos import Comando
 from seedwork.infraestructura.declaracion import message_handler
-from seedwork.infraestructura.politica import ErrorPermanente
+from seedwork.infraestructura.politica import ErrorPermanente, Reintentos
 
 
 @message_handler(
     comandos.TOPICO,
     suscripcion="aeroalpes-sub-comandos",
+    reintentos=Reintentos(maximo=6, espera_s=0.5, factor=2),
     permanentes=(ValueError, OverflowError),  # un id o una fecha que no lo son no mejoran con el tiempo
 )
 def al_recibir_comando(mensaje: comandos.ComandosReserva) -> Comando[UUID] | Comando[None]:
@@ -33,6 +35,12 @@ def al_recibir_comando(mensaje: comandos.ComandosReserva) -> Comando[UUID] | Com
         raise ErrorPermanente(f"El comando {mensaje.type!r} trae {len(variantes)} variantes: debe traer una")
     traducir, variante = variantes[0]
     return traducir(variante)
+
+
+@message_handler(eventos_pago.TOPICO, suscripcion="aeroalpes-sub-eventos", permanentes=(ValueError,))
+def al_confirmarse_pago(evento: eventos_pago.EventosPago) -> Comando[None] | None:
+    """De lo que le pasa a un pago, a la reserva sólo le importa que se haya cobrado."""
+    return RegistrarPago(id_reserva=UUID(evento.reserva_pagada.id_reserva)) if evento.reserva_pagada else None
 
 
 def _crear(comando: comandos.CrearReserva) -> CrearReserva:

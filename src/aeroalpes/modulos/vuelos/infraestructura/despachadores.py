@@ -8,7 +8,7 @@ from typing import Any
 from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearReserva
 from aeroalpes.modulos.vuelos.aplicacion.dto import ItinerarioDTO, LegDTO
 from aeroalpes.modulos.vuelos.dominio import eventos as dominio
-from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva
+from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Leg
 from aeroalpes.modulos.vuelos.infraestructura.fechas import a_ms
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
 from seedwork.aplicacion.mensajes import Despachador
@@ -65,7 +65,11 @@ def _comunes(evento: Any, estado: EstadoReserva) -> dict[str, Any]:
 
 def _creada(evento: dominio.ReservaCreada) -> eventos.ReservaCreada:
     return eventos.ReservaCreada(
-        **_comunes(evento, EstadoReserva.PENDIENTE), fecha_creacion=a_ms(evento.fecha_creacion)
+        **_comunes(evento, EstadoReserva.PENDIENTE),
+        fecha_creacion=a_ms(evento.fecha_creacion),
+        tramos=[_tramo(leg) for leg in evento.legs],
+        monto=evento.monto,
+        medio_pago=evento.medio_pago,
     )
 
 
@@ -83,11 +87,27 @@ def _cancelada(evento: dominio.ReservaCancelada) -> eventos.ReservaCancelada:
     )
 
 
+def _fallida(evento: dominio.AprobacionFallida) -> eventos.AprobacionFallida:
+    return eventos.AprobacionFallida(
+        **_comunes(evento, EstadoReserva(evento.estado)), fecha_actualizacion=a_ms(evento.fecha), motivo=evento.motivo
+    )
+
+
+def _tramo(leg: Leg) -> eventos.Tramo:
+    return eventos.Tramo(
+        origen=leg.origen.codigo,
+        destino=leg.destino.codigo,
+        fecha_salida=a_ms(leg.fecha_salida),
+        fecha_llegada=a_ms(leg.fecha_llegada),
+    )
+
+
 _TRADUCCION: dict[type[EventoDominio], tuple[str, Callable[[Any], Any]]] = {
     dominio.ReservaCreada: ("reserva_creada", _creada),
     dominio.ReservaPagada: ("reserva_pagada", _pagada),
     dominio.ReservaAprobada: ("reserva_aprobada", _aprobada),
     dominio.ReservaCancelada: ("reserva_cancelada", _cancelada),
+    dominio.AprobacionFallida: ("aprobacion_fallida", _fallida),
 }
 
 

@@ -15,6 +15,7 @@ reservas = Table(
     Column("estado", String(16), nullable=False),
     Column("motivo", Text),
     Column("medio_pago", Text),
+    Column("monto", BigInteger, nullable=False),
     Column("pasajeros", JSON, nullable=False),
     Column("itinerarios", JSON, nullable=False),
     Column("fecha_creacion_ms", BigInteger, nullable=False),

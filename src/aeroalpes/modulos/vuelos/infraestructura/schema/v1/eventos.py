@@ -10,13 +10,30 @@ TOPICO = "eventos-reserva"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tramo:
+    """Un vuelo de la reserva: aeropuertos por su código, fechas en milisegundos desde 1970."""
+
+    origen: str
+    destino: str
+    fecha_salida: int
+    fecha_llegada: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReservaCreada:
-    """Se reservó un viaje; `fecha_creacion` en milisegundos desde 1970."""
+    """Se reservó un viaje; `fecha_creacion` en milisegundos desde 1970.
+
+    `tramos` son sus vuelos, en orden; `monto`, lo que cuesta, en centavos; `medio_pago`, la ficha que dio el cliente
+    para pagarlo. Faltan en lo publicado antes de que existieran.
+    """
 
     id_reserva: str
     id_cliente: str | None = None
     estado: str
     fecha_creacion: int
+    tramos: list[Tramo] | None = None
+    monto: int | None = None
+    medio_pago: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +68,17 @@ class ReservaCancelada:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AprobacionFallida:
+    """Se pidió aprobar una reserva que ya no se puede aprobar, y por qué; `estado` es en el que sigue."""
+
+    id_reserva: str
+    id_cliente: str | None = None
+    estado: str
+    fecha_actualizacion: int
+    motivo: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class EventosReserva(EventoIntegracion):
     """Lo que le pasa a una reserva: exactamente una variante, la que nombra `type`."""
 
@@ -58,3 +86,4 @@ class EventosReserva(EventoIntegracion):
     reserva_pagada: ReservaPagada | None = None
     reserva_aprobada: ReservaAprobada | None = None
     reserva_cancelada: ReservaCancelada | None = None
+    aprobacion_fallida: AprobacionFallida | None = None

@@ -1,0 +1,1 @@
+"""El contexto cliente: quién viaja y a qué correo se le escribe."""

@@ -1,0 +1,1 @@
+"""Lo que se puede preguntar."""

@@ -1,0 +1,1 @@
+"""Versión 1: `EventosCliente`, con su `.avsc` al lado."""

@@ -1,0 +1,1 @@
+"""El contexto gds: confirmar las plazas de una reserva con las aerolíneas."""

@@ -1,0 +1,1 @@
+"""Los casos de uso de gds: un archivo cada uno."""

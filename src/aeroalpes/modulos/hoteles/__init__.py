@@ -1,0 +1,1 @@
+"""El contexto hoteles: una noche de hotel en una reserva."""

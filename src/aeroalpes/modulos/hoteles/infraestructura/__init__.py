@@ -1,0 +1,1 @@
+"""Los adaptadores de hoteles."""

@@ -1,0 +1,1 @@
+"""El contexto pagos: cobrar una reserva y devolver lo cobrado."""

@@ -1,0 +1,1 @@
+"""El modelo de un pago: lo que se cobró y lo que se devolvió de una reserva."""

@@ -1,0 +1,1 @@
+"""De la demanda al precio."""

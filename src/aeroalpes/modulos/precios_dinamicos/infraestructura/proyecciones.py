@@ -1,0 +1,70 @@
+"""La demanda de cada ruta, plegada de los eventos de reserva: una viva suma uno en cada ruta que vuela."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from aeroalpes.modulos.precios_dinamicos.dominio.rutas import Ruta
+from aeroalpes.modulos.precios_dinamicos.infraestructura.tablas import demanda, reservas
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1.eventos import TOPICO, EventosReserva, Tramo
+from seedwork.infraestructura.base_datos import insertar_si_falta
+from seedwork.infraestructura.declaracion import message_handler
+
+
+@message_handler(TOPICO, suscripcion="aeroalpes-precios-eventos", permanentes=(ValueError,))
+def proyectar(evento: EventosReserva, sesion: Session) -> None:
+    """Aplica un evento en la transacción que lo anota en el inbox: cada uno cuenta una vez, aunque llegue dos."""
+    if evento.reserva_creada is not None and evento.reserva_creada.tramos is not None:
+        _sumar(sesion, UUID(evento.reserva_creada.id_reserva), evento.reserva_creada.tramos)
+    elif evento.reserva_cancelada is not None:
+        _restar(sesion, UUID(evento.reserva_cancelada.id_reserva))
+
+
+class VistaDemandaSQLAlchemy:
+    """Implementa `VistaDemanda`."""
+
+    def __init__(self, sesion: Session) -> None:
+        self._sesion = sesion
+
+    def de(self, ruta: Ruta) -> int:
+        suya = select(demanda.c.reservas).where(*_es(ruta))
+        return self._sesion.execute(suya).scalar_one_or_none() or 0
+
+
+def _sumar(sesion: Session, id: UUID, tramos: list[Tramo]) -> None:
+    rutas = _rutas(tramos)
+    fila = {"id": id, "rutas": [[ruta.origen, ruta.destino] for ruta in rutas], "cancelada": False}
+    if insertar_si_falta(sesion, reservas, fila, "id"):  # si ya está, es que se supo antes que se canceló
+        _mover(sesion, rutas, 1)
+
+
+def _restar(sesion: Session, id: UUID) -> None:
+    suya = update(reservas).where(reservas.c.id == id, ~reservas.c.cancelada).values(cancelada=True)
+    rutas = sesion.execute(suya.returning(reservas.c.rutas)).scalar_one_or_none()
+    if rutas is not None:
+        _mover(sesion, [Ruta(*ruta) for ruta in rutas], -1)
+    else:
+        insertar_si_falta(sesion, reservas, {"id": id, "rutas": [], "cancelada": True}, "id")
+
+
+def _rutas(tramos: list[Tramo]) -> list[Ruta]:
+    """Sin repetir, y siempre en el mismo orden: dos reservas que comparten rutas no se bloquean una a otra."""
+    unicas = {Ruta.entre(tramo.origen, tramo.destino) for tramo in tramos}
+    return sorted(unicas, key=lambda ruta: (ruta.origen, ruta.destino))
+
+
+def _mover(sesion: Session, rutas: Iterable[Ruta], cuanto: int) -> None:
+    for ruta in rutas:
+        insertar_si_falta(
+            sesion, demanda, {"origen": ruta.origen, "destino": ruta.destino, "reservas": 0}, "origen", "destino"
+        )
+        sesion.execute(update(demanda).where(*_es(ruta)).values(reservas=demanda.c.reservas + cuanto))
+
+
+def _es(ruta: Ruta) -> tuple[Any, Any]:
+    return demanda.c.origen == ruta.origen, demanda.c.destino == ruta.destino

@@ -1,0 +1,1 @@
+"""El contexto sagas: llevar cada reserva hasta el final, o deshacerla."""

@@ -1,0 +1,1 @@
+"""Entre las palabras de la saga y los mensajes de los demás contextos."""

@@ -1,0 +1,44 @@
+"""El índice de sagas: la de una reserva, quién despacha lo que manda y quién le cuenta lo que pasa."""
+
+from __future__ import annotations
+
+from aeroalpes.modulos.sagas.aplicacion.comandos import (
+    AprobarReserva,
+    CancelarReserva,
+    ConfirmarReserva,
+    PagarReserva,
+    RevertirConfirmacion,
+    RevertirPago,
+)
+from aeroalpes.modulos.sagas.aplicacion.reservar import RESERVAR
+from aeroalpes.modulos.sagas.infraestructura.consumidores import (
+    al_pasar_algo_a_la_reserva,
+    al_pasar_algo_al_pago,
+    al_responder_las_aerolineas,
+)
+from aeroalpes.modulos.sagas.infraestructura.despachadores import (
+    Remitente,
+    aprobar_reserva,
+    cancelar_reserva,
+    confirmar_reserva,
+    pagar_reserva,
+    revertir_confirmacion,
+    revertir_pago,
+)
+from seedwork.aplicacion.modulo import Modulo
+
+SAGAS = Modulo(
+    nombre="sagas",
+    paquete=__package__,
+    sagas=[RESERVAR],
+    comandos={
+        PagarReserva: pagar_reserva,
+        RevertirPago: revertir_pago,
+        ConfirmarReserva: confirmar_reserva,
+        RevertirConfirmacion: revertir_confirmacion,
+        AprobarReserva: aprobar_reserva,
+        CancelarReserva: cancelar_reserva,
+    },
+    puertos={Remitente: Remitente},
+    consumidores=[al_pasar_algo_a_la_reserva, al_pasar_algo_al_pago, al_responder_las_aerolineas],
+)

@@ -1,0 +1,1 @@
+"""El contexto vehiculos: un coche de alquiler en una reserva."""

@@ -1,0 +1,1 @@
+"""Los casos de uso de vehiculos."""

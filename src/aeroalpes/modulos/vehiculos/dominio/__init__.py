@@ -1,0 +1,1 @@
+"""El modelo de un alquiler: dos funciones puras."""

@@ -1,0 +1,1 @@
+"""Los contratos de vehiculos, por versión."""

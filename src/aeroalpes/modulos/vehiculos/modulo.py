@@ -1,0 +1,22 @@
+"""El índice de vehiculos: quién atiende qué."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aeroalpes.modulos.vehiculos.aplicacion.comandos.ordenar_alquiler import OrdenarAlquiler, ordenar_alquiler
+from aeroalpes.modulos.vehiculos.aplicacion.puertos import Alquileres
+from aeroalpes.modulos.vehiculos.infraestructura import migraciones
+from aeroalpes.modulos.vehiculos.infraestructura.consumidores import al_recibir_comando
+from aeroalpes.modulos.vehiculos.infraestructura.repositorios import AlquileresSQLAlchemy
+from seedwork.aplicacion.modulo import Modulo
+from seedwork.infraestructura.migraciones import Migraciones
+
+VEHICULOS = Modulo(
+    nombre="vehiculos",
+    paquete=__package__,
+    comandos={OrdenarAlquiler: ordenar_alquiler},
+    puertos={Alquileres: AlquileresSQLAlchemy},
+    consumidores=[al_recibir_comando],
+    migraciones=[Migraciones("vehiculos", Path(migraciones.__file__).parent)],
+)

@@ -1,0 +1,84 @@
+"""El temporizador de las sagas: sus plazos están en la base, y cualquier trabajador mueve las que vencen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import Row, select, update
+
+from seedwork.infraestructura.base_datos import de_lectura
+from seedwork.infraestructura.inquilinos import en_nombre_de
+from seedwork.infraestructura.sagas import SagasSQLAlchemy
+from seedwork.infraestructura.schema.v1.mensajes import ahora_ms
+from seedwork.infraestructura.sistema import Sistema
+from seedwork.infraestructura.tablas import sagas
+
+SONDEO_S = 0.5
+LOTE = 100
+_APLAZO_MS = 5000
+_PAUSA_S = 2.0
+_log = structlog.get_logger(__name__)
+
+
+class Temporizador:
+    """Mira cada medio segundo qué sagas vencieron y las mueve, cada una en su transacción.
+
+    Puede haber uno por trabajador: quien encuentra una saga tomada la deja, y la que ya se movió no vence otra vez. La
+    que no se puede mover se registra y se aparta unos segundos, sin retener a las demás.
+    """
+
+    def __init__(self, sistema: Sistema) -> None:
+        self._sistema = sistema
+        self._parado = asyncio.Event()
+
+    async def correr(self) -> None:
+        """Mueve lo que venza hasta que alguien llame a `parar`; no termina por ningún error."""
+        while not self._parado.is_set():
+            try:
+                lleno = await asyncio.to_thread(self.vuelta) >= LOTE
+                espera_s = 0.0 if lleno else SONDEO_S
+            except Exception as error:  # noqa: BLE001 - los plazos siguen en la base
+                _log.warning("temporizador.fallo", error=str(error))
+                espera_s = _PAUSA_S
+            try:
+                async with asyncio.timeout(espera_s):
+                    await self._parado.wait()
+            except TimeoutError:
+                continue
+
+    def parar(self) -> None:
+        """Termina la vuelta en curso y no empieza otra."""
+        self._parado.set()
+
+    def vuelta(self) -> int:
+        """Mueve un lote de las vencidas y dice cuántas encontró."""
+        vencidas = self._vencidas()
+        for vencida in vencidas:
+            if self._parado.is_set():
+                break
+            try:
+                self._mover(vencida)
+            except Exception:  # noqa: BLE001 - una que no se puede mover no detiene a las demás
+                _log.exception("temporizador.saga_aplazada", saga=vencida.saga, clave=vencida.clave)
+                self._aplazar(vencida)
+        return len(vencidas)
+
+    def _mover(self, vencida: Row[Any]) -> None:
+        with en_nombre_de(schema=vencida.inquilino or None):
+            self._sistema.en_transaccion(lambda t: t.ambito.get(SagasSQLAlchemy).vencer(vencida.saga, vencida.clave))
+
+    def _vencidas(self) -> Sequence[Row[Any]]:
+        assert self._sistema.motor is not None  # noqa: S101 - sin base no hay sagas
+        columnas = sagas.c.inquilino, sagas.c.saga, sagas.c.clave, sagas.c.vence_ms
+        consulta = select(*columnas).where(sagas.c.vence_ms <= ahora_ms()).order_by(sagas.c.vence_ms).limit(LOTE)
+        with de_lectura(self._sistema.motor).connect() as conexion:
+            return [*conexion.execute(consulta)]
+
+    def _aplazar(self, vencida: Row[Any]) -> None:
+        assert self._sistema.motor is not None  # noqa: S101 - sin base no hay sagas
+        suya = [sagas.c[nombre] == getattr(vencida, nombre) for nombre in ("inquilino", "saga", "clave", "vence_ms")]
+        with self._sistema.motor.begin() as conexion:
+            conexion.execute(update(sagas).where(*suya).values(vence_ms=ahora_ms() + _APLAZO_MS))

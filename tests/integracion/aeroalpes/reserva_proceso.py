@@ -1,0 +1,120 @@
+"""Una reserva llevada por procesos que mueren en cada punto: `python -m ... CARPETA DESTINO`.
+
+La pasarela lleva su propio libro en un archivo, como lo llevaría un banco: cada clave cobra y devuelve una vez.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+from tests.integracion.muertes import enumerar
+
+from aeroalpes.modulos.gds.modulo import GDS
+from aeroalpes.modulos.pagos.aplicacion.puertos import Aceptado, Cargo, PasarelaPagos, Rechazado
+from aeroalpes.modulos.pagos.aplicacion.queries.obtener_pago import ObtenerPago
+from aeroalpes.modulos.pagos.modulo import PAGOS
+from aeroalpes.modulos.sagas.modulo import SAGAS
+from aeroalpes.modulos.vuelos.aplicacion import dto
+from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearReserva
+from aeroalpes.modulos.vuelos.aplicacion.queries.obtener_reserva import ObtenerReserva
+from aeroalpes.modulos.vuelos.modulo import VUELOS
+from seedwork.aplicacion.maquina_saga import ACABADAS
+from seedwork.aplicacion.seguimiento_sagas import ListarSagas
+from seedwork.infraestructura.mensajeria import Mensajeria
+from seedwork.infraestructura.sistema import Sistema, bootstrap
+from seedwork.infraestructura.tablas import outbox
+
+ID = uuid.UUID("018f0000-0000-7000-8000-00000000000a")
+PLAZO_S = 60
+
+
+class PasarelaConLibro:
+    """Acepta todo y lo apunta; repetir una clave no cobra ni devuelve dos veces."""
+
+    def __init__(self, libro: Path) -> None:
+        self._libro = libro
+
+    async def cobrar(self, cargo: Cargo) -> Aceptado | Rechazado:
+        self._apuntar("cobrar", cargo)
+        return Aceptado(f"A-{cargo.clave}")
+
+    async def devolver(self, cargo: Cargo) -> int:
+        if ("cobrar", cargo.clave, cargo.monto) not in self.apuntes():
+            return 0
+        self._apuntar("devolver", cargo)
+        return cargo.monto
+
+    def apuntes(self) -> set[tuple[str, str, int]]:
+        lineas = self._libro.read_text().splitlines() if self._libro.exists() else []
+        return {(que, clave, int(monto)) for que, clave, monto in (linea.split() for linea in lineas)}
+
+    def _apuntar(self, que: str, cargo: Cargo) -> None:
+        with self._libro.open("a") as libro:
+            libro.write(f"{que} {cargo.clave} {cargo.monto}\n")
+
+
+def _sistema(carpeta: Path) -> Sistema:
+    return bootstrap(
+        [VUELOS, PAGOS, GDS, SAGAS],
+        base_datos=f"sqlite:///{carpeta}/b.db",
+        broker=f"embebido:///{carpeta}/broker.db",
+        servicio="aeroalpes",
+        puertos={PasarelaPagos: PasarelaConLibro(carpeta / "banco")},
+    )
+
+
+async def preparar(carpeta: Path, destino: str) -> None:
+    """La base migrada, las suscripciones, y la reserva ya aceptada."""
+    sistema = _sistema(carpeta)
+    async with Mensajeria(bus=sistema) as mensajeria:
+        await mensajeria.esperar_conectada()
+    leg = dto.LegDTO(
+        datetime(2022, 11, 22, 13, tzinfo=UTC),
+        datetime(2022, 11, 22, 15, tzinfo=UTC),
+        dto.AeropuertoDTO("BOG", ""),
+        dto.AeropuertoDTO(destino, ""),
+    )
+    itinerarios = (dto.ItinerarioDTO((dto.OdoDTO((dto.SegmentoDTO((leg,)),)),)),)
+    await sistema.ejecutar_async(CrearReserva(id=ID, itinerarios=itinerarios))
+    sistema.cerrar()
+
+
+async def llevar(carpeta: Path) -> dict[str, Any]:
+    sistema = _sistema(carpeta)
+    async with Mensajeria(bus=sistema), asyncio.timeout(PLAZO_S):
+        while (final := await asyncio.to_thread(_final, sistema, carpeta)) is None:
+            await asyncio.sleep(0.05)
+    return final
+
+
+def _final(sistema: Sistema, carpeta: Path) -> dict[str, Any] | None:
+    """Cómo quedó todo, si ya no queda nada por hacer."""
+    assert sistema.motor is not None
+    with sistema.motor.connect() as conexion:
+        por_salir = select(func.count()).select_from(outbox).where(outbox.c.publicado_ms.is_(None))
+        quieto = conexion.execute(por_salir).scalar_one() == 0
+    reserva = sistema.ejecutar(ObtenerReserva(id=ID))
+    sagas = sistema.ejecutar(ListarSagas())
+    if not quieto or reserva.estado not in ("APROBADA", "CANCELADA") or sagas[0].estado not in ACABADAS:
+        return None
+    pago = sistema.ejecutar(ObtenerPago(id_reserva=ID))
+    banco = PasarelaConLibro(carpeta / "banco").apuntes()
+    return {
+        "reserva": reserva.estado,
+        "saga": sagas[0].estado,
+        "pago": pago.estado,
+        "cobrado": pago.saldo == pago.monto > 0,
+        "saldo_en_el_banco": sum(monto if que == "cobrar" else -monto for que, _, monto in banco) - pago.saldo,
+        "cobros": sum(que == "cobrar" for que, _, _ in banco),
+    }
+
+
+if __name__ == "__main__":
+    a_donde = sys.argv[2]
+    enumerar(Path(sys.argv[1]), lambda carpeta: preparar(carpeta, a_donde), llevar)

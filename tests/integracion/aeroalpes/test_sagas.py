@@ -1,0 +1,199 @@
+"""La saga de una reserva con todos sus contextos: acaba aprobada, o cancelada sin que quede nada hecho."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integracion.aeroalpes.contexto import Contexto, en_marcha, mensaje
+from tests.integracion.aeroalpes.reservas import cuerpo, es_problema, itinerario, leg
+from tests.integracion.muertes import muriendo
+from tests.integracion.seedwork.bases import EN_AMBAS, base_nueva
+from tests.procesos import Aeroalpes, hasta
+
+from aeroalpes.modulos.gds.modulo import GDS
+from aeroalpes.modulos.pagos.aplicacion.puertos import PasarelaPagos
+from aeroalpes.modulos.pagos.aplicacion.queries.obtener_pago import ObtenerPago
+from aeroalpes.modulos.pagos.infraestructura.pasarela import PasarelaSimulada
+from aeroalpes.modulos.pagos.modulo import PAGOS
+from aeroalpes.modulos.sagas.aplicacion.reservar import APROBAR, CONFIRMAR, PAGAR, RESERVAR
+from aeroalpes.modulos.sagas.modulo import SAGAS
+from aeroalpes.modulos.vuelos.aplicacion import dto
+from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearReserva
+from aeroalpes.modulos.vuelos.aplicacion.queries.obtener_reserva import ObtenerReserva
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
+from aeroalpes.modulos.vuelos.modulo import VUELOS
+from seedwork.aplicacion.modulo import Modulo
+from seedwork.aplicacion.sagas import Paso
+from seedwork.aplicacion.seguimiento_sagas import ListarSagas, ObtenerSaga
+from seedwork.dominio.excepciones import NoEncontrado
+
+NACIO = datetime(2022, 11, 22, 13, tzinfo=UTC)
+
+
+def reserva(destino: str = "JFK", medio: str | None = None) -> CrearReserva:
+    tramo = dto.LegDTO(NACIO, NACIO.replace(hour=15), dto.AeropuertoDTO("BOG", ""), dto.AeropuertoDTO(destino, ""))
+    itinerarios = (dto.ItinerarioDTO((dto.OdoDTO((dto.SegmentoDTO((tramo,)),)),)),)
+    return CrearReserva(itinerarios=itinerarios, medio_pago=medio)
+
+
+def sagas(*pasos: Paso) -> Modulo:
+    return replace(SAGAS, sagas=[replace(RESERVAR, pasos=pasos)])
+
+
+@asynccontextmanager
+async def suite_en(
+    carpeta: Path, base: str | None = None, modulo: Modulo = SAGAS, otros: Sequence[Modulo] = (VUELOS, PAGOS, GDS)
+) -> AsyncIterator[Contexto]:
+    registros: dict[str, type] = {eventos.TOPICO: eventos.EventosReserva}
+    puertos = {PasarelaPagos: PasarelaSimulada(plazo_s=0.1)}
+    async with en_marcha([*otros, modulo], carpeta, registros, base_datos=base, puertos=puertos) as suite:
+        yield suite
+
+
+async def acaba(suite: Contexto, id: uuid.UUID) -> tuple[str, str | None]:
+    """Espera a que la reserva quede aprobada o cancelada, y dice cómo y por qué."""
+    finales = {"ReservaAprobada", "ReservaCancelada"}
+    await suite.hasta(lambda: finales & {*suite.tipos(id)}, "acabara")
+    vista = await suite.sistema.ejecutar_async(ObtenerReserva(id=id))
+    return vista.estado, vista.motivo
+
+
+@pytest.fixture
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with base_nueva(request.param, tmp_path) as url:
+        yield url
+
+
+@EN_AMBAS
+async def test_cada_reserva_acaba_aprobada_o_cancelada_con_su_motivo_y_sin_nada_cobrado(
+    base: str, tmp_path: Path
+) -> None:
+    async with suite_en(tmp_path, base) as suite:
+        pedidas = [reserva(), reserva(medio="tok"), reserva(medio="tok_rechazado"), reserva(destino="ZZZ")]
+        ids = [await suite.sistema.ejecutar_async(pedida) for pedida in pedidas]
+        finales = [await acaba(suite, id) for id in ids]
+        saldos = [(await suite.sistema.ejecutar_async(ObtenerPago(id_reserva=id))) for id in ids]
+        vistas = [await suite.sistema.ejecutar_async(ObtenerSaga(saga="reservar", clave=str(id))) for id in ids]
+    assert finales[:2] == [("APROBADA", None)] * 2
+    assert finales[2] == ("CANCELADA", "El banco rechazó el cobro")
+    assert finales[3][0] == "CANCELADA"
+    assert "ZZZ" in str(finales[3][1])
+    assert [pago.saldo for pago in saldos] == [saldos[0].monto, saldos[1].monto, 0, 0]
+    assert [[paso.estado for paso in vista.saga.pasos] for vista in vistas] == [
+        ["HECHO"] * 3,
+        ["HECHO"] * 3,
+        ["FALLIDO", "PENDIENTE", "PENDIENTE"],
+        ["COMPENSADO", "FALLIDO", "PENDIENTE"],
+    ]
+
+
+async def test_un_pago_que_no_responde_vence_y_la_reserva_se_cancela_sin_nada_cobrado(tmp_path: Path) -> None:
+    modulo = sagas(replace(PAGAR, plazo_s=0.5), CONFIRMAR, APROBAR)
+    async with suite_en(tmp_path, modulo=modulo) as suite:
+        id = await suite.sistema.ejecutar_async(reserva(medio="tok_lento"))
+        assert await acaba(suite, id) == ("CANCELADA", "PagarReserva no respondió en 0.5 s")
+        pago = await suite.sistema.ejecutar_async(ObtenerPago(id_reserva=id))
+        assert (pago.estado, pago.saldo) == ("REVERTIDO", 0)
+
+
+async def test_unas_aerolineas_que_no_responden_devuelven_el_pago_y_su_respuesta_tardia_se_deshace(
+    tmp_path: Path,
+) -> None:
+    sordo = replace(GDS, consumidores=[])
+    modulo = sagas(PAGAR, replace(CONFIRMAR, plazo_s=0.5), APROBAR)
+    async with suite_en(tmp_path, modulo=modulo, otros=(VUELOS, PAGOS, sordo)) as suite:
+        id = await suite.sistema.ejecutar_async(reserva())
+        async with asyncio.timeout(30):
+            while [s.estado for s in await suite.sistema.ejecutar_async(ListarSagas())] != ["COMPENSANDO"]:
+                await asyncio.sleep(0.05)
+    async with suite_en(tmp_path, modulo=modulo) as suite:  # vuelven: atienden lo pedido, y lo deshacen
+        assert await acaba(suite, id) == ("CANCELADA", "ConfirmarReserva no respondió en 0.5 s")
+        pago = await suite.sistema.ejecutar_async(ObtenerPago(id_reserva=id))
+        assert (pago.estado, pago.saldo) == ("REVERTIDO", 0)
+
+
+async def test_una_reserva_que_alguien_cancela_a_mitad_no_se_queda_cobrada(tmp_path: Path) -> None:
+    sordo = replace(GDS, consumidores=[])
+    async with suite_en(tmp_path, otros=(VUELOS, PAGOS, sordo)) as suite:
+        id = await suite.sistema.ejecutar_async(reserva())
+        await suite.hasta(lambda: "ReservaPagada" in suite.tipos(id), "se pagara")
+        cancelar = comandos.CancelarReserva(id_reserva=str(id), motivo="ya no voy")
+        await suite.mandar(
+            mensaje(comandos.ComandosReserva, comandos.TOPICO, "CancelarReserva", id, cancelar_reserva=cancelar)
+        )
+        await suite.hasta(lambda: "ReservaCancelada" in suite.tipos(id), "se cancelara")
+    async with suite_en(tmp_path) as suite:
+        async with asyncio.timeout(30):
+            while [s.estado for s in await suite.sistema.ejecutar_async(ListarSagas())] != ["COMPENSADA"]:
+                await asyncio.sleep(0.05)
+        assert await acaba(suite, id) == ("CANCELADA", "ya no voy")
+        pago = await suite.sistema.ejecutar_async(ObtenerPago(id_reserva=id))
+        assert (pago.estado, pago.saldo) == ("REVERTIDO", 0)
+
+
+async def test_lo_publicado_cuando_las_reservas_no_tenian_precio_no_empieza_ninguna_saga(tmp_path: Path) -> None:
+    vieja, nueva = uuid.uuid4(), reserva()
+    async with suite_en(tmp_path) as suite:
+        creada = eventos.ReservaCreada(id_reserva=str(vieja), estado="PENDIENTE", fecha_creacion=1)
+        await suite.mandar(
+            mensaje(eventos.EventosReserva, eventos.TOPICO, "ReservaCreada", vieja, reserva_creada=creada)
+        )
+        await suite.sistema.ejecutar_async(nueva)
+        await acaba(suite, nueva.id)
+        await suite.hasta_letras("aeroalpes-sagas-reserva", 0)
+        with pytest.raises(NoEncontrado):
+            await suite.sistema.ejecutar_async(ObtenerSaga(saga="reservar", clave=str(vieja)))
+
+
+@pytest.mark.parametrize(
+    ("destino", "esperado"),
+    [
+        ("JFK", {"reserva": "APROBADA", "saga": "COMPLETADA", "pago": "COBRADO", "cobrado": True}),
+        ("ZZZ", {"reserva": "CANCELADA", "saga": "COMPENSADA", "pago": "REVERTIDO", "cobrado": False}),
+    ],
+)
+def test_muera_donde_muera_el_proceso_la_reserva_acaba_y_el_dinero_cuadra(
+    tmp_path: Path, destino: str, esperado: dict[str, Any]
+) -> None:
+    finales = muriendo("tests.integracion.aeroalpes.reserva_proceso", tmp_path, destino)
+    assert finales == {punto: {**esperado, "saldo_en_el_banco": 0, "cobros": 1} for punto in finales}
+
+
+# --- por HTTP -------------------------------------------------------------------------------------------------------
+
+
+def test_una_persona_ve_por_donde_va_su_reserva_y_que_se_deshizo(suite: Aeroalpes) -> None:
+    http = suite.api().http
+    es_problema(http.get(f"/sagas/{uuid.uuid4()}"), 404)
+    sin_plazas = cuerpo(itinerarios=[itinerario(leg(destino={"codigo": "ZZZ", "nombre": "Ninguna parte"}))])
+    id = http.post("/vuelos/reserva", json=sin_plazas).json()["id"]
+    hasta(lambda: http.get(f"/vuelos/reserva/{id}").json()["estado"] == "CANCELADA", "se cancelara")
+    saga = http.get(f"/sagas/{id}").json()
+    assert (saga["id_reserva"], saga["estado"], saga["vence"]) == (id, "COMPENSADA", None)
+    assert "ZZZ" in saga["motivo"]
+    assert [tuple(paso.values()) for paso in saga["pasos"]] == [
+        ("PagarReserva", "COMPENSADO", "RevertirPago"),
+        ("ConfirmarReserva", "FALLIDO", "RevertirConfirmacion"),
+        ("AprobarReserva", "PENDIENTE", None),
+    ]
+    assert [(nota["que"], nota["mensaje"]) for nota in saga["diario"]] == [
+        ("INICIADA", "ReservaCreada"),
+        ("PEDIDO", "PagarReserva"),
+        ("EXITO", "ReservaPagada"),
+        ("PEDIDO", "ConfirmarReserva"),
+        ("FALLO", "ConfirmacionRechazada"),
+        ("COMPENSACION_PEDIDA", "RevertirPago"),
+        ("COMPENSADO", "PagoRevertido"),
+        ("AVISADO", "CancelarReserva"),
+        ("COMPENSADA", "reservar"),
+    ]
+    assert all(nota["id_mensaje"] for nota in saga["diario"])
+    assert http.get(f"/pagos/{id}").json()["saldo"] == 0

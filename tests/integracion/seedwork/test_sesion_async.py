@@ -1,0 +1,257 @@
+"""`AsyncSession` en un handler: efecto, inbox y lo devuelto, en una transacción; en SQLite y en PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+from tests.integracion.seedwork.bases import EN_AMBAS
+
+from seedwork import Comando, ErrorDeArranque, Mensaje, Mensajeria, Modulo, Reintentos, bootstrap, conectar
+from seedwork.infraestructura.brokers import Broker
+from seedwork.infraestructura.codificacion import codificar_evento
+
+PLAZO_S = 20.0
+
+
+class Pedido(BaseModel):
+    id: int
+
+
+class Puerto: ...
+
+
+class Repositorio:
+    def __init__(self, db: Session) -> None: ...
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"embebido:///{tmp_path}/broker.db"
+
+
+@pytest.fixture
+async def broker(url: str) -> AsyncIterator[Broker]:
+    broker = conectar(url)
+    yield broker
+    await broker.cerrar()
+
+
+async def hasta(condicion: Callable[[], Any]) -> Any:
+    """Pregunta desde un hilo: lo que espera a la base no puede hacerlo en el event loop que la tiene tomada."""
+    async with asyncio.timeout(PLAZO_S):
+        while not (valor := await asyncio.to_thread(condicion)):
+            await asyncio.sleep(0.01)
+        return valor
+
+
+def pedido(id: int, id_mensaje: str | None = None) -> Mensaje:
+    return codificar_evento("pedido", {"id": id}, servicio="prueba", id=id_mensaje)
+
+
+def con_tabla(mensajeria: Mensajeria) -> None:
+    mensajeria.sistema.en_transaccion(
+        lambda t: t.ambito.get(Session).execute(text("CREATE TABLE IF NOT EXISTS efectos (id INTEGER)"))
+    )
+
+
+def efectos(mensajeria: Mensajeria) -> list[int]:
+    return mensajeria.sistema.leer(
+        lambda ambito: list(ambito.get(Session).execute(text("SELECT id FROM efectos ORDER BY id")).scalars())
+    )
+
+
+def cuenta(mensajeria: Mensajeria, tabla: str) -> int:
+    return mensajeria.sistema.leer(
+        lambda ambito: ambito.get(Session).execute(text(f"SELECT count(*) FROM {tabla}")).scalar_one()  # noqa: S608
+    )
+
+
+async def apuntar(db: AsyncSession, id: int) -> None:
+    await db.execute(text("INSERT INTO efectos VALUES (:id)"), {"id": id})
+
+
+@EN_AMBAS
+async def test_lo_entregado_dos_veces_tiene_un_solo_efecto_y_sus_eventos_salen_por_el_outbox(
+    url: str, base: str, broker: Broker
+) -> None:
+    mensajeria, llamadas = Mensajeria(url, base_datos=base, servicio="s"), []
+
+    @mensajeria.on_event("pedido")
+    async def atender(pedido: Pedido, db: AsyncSession) -> list[dict[str, Any]]:
+        llamadas.append(pedido.id)
+        await apuntar(db, pedido.id)
+        assert (await db.execute(text("SELECT count(*) FROM inbox"))).scalar_one() >= 1
+        return [{"name": "hecho", "payload": {"id": pedido.id}}]
+
+    hechos = await broker.suscribir("prueba", ["hecho"])
+    async with mensajeria:
+        con_tabla(mensajeria)
+        await broker.publicar([pedido(1, "fijo"), pedido(1, "fijo"), pedido(2), pedido(1, "fijo")])
+        recibidos: list[Any] = []
+        async with asyncio.timeout(PLAZO_S):
+            while len(recibidos) < 2:
+                recibidos += await hechos.recibir(10)
+        await hasta(lambda: efectos(mensajeria) == [1, 2])
+        assert cuenta(mensajeria, "inbox") == 2
+    assert sorted(llamadas) == [1, 2]
+    assert len(recibidos) == 2
+
+
+@EN_AMBAS
+async def test_un_error_no_deja_ni_efecto_ni_entrada_ni_evento_y_el_reintento_si(
+    url: str, base: str, broker: Broker
+) -> None:
+    mensajeria, intentos = Mensajeria(url, base_datos=base), []
+
+    @mensajeria.on_event("pedido", reintentos=Reintentos(maximo=1, espera_s=0))
+    async def falla_la_primera(pedido: Pedido, db: AsyncSession) -> None:
+        intentos.append((pedido.id, (await db.execute(text("SELECT count(*) FROM efectos"))).scalar_one()))
+        await apuntar(db, pedido.id)
+        if len(intentos) == 1:
+            raise RuntimeError("a medias")
+
+    async with mensajeria:
+        con_tabla(mensajeria)
+        await broker.publicar([pedido(1)])
+        await hasta(lambda: efectos(mensajeria) == [1])
+        assert (cuenta(mensajeria, "inbox"), cuenta(mensajeria, "outbox")) == (1, 0)
+    assert intentos == [(1, 0), (1, 0)]
+
+
+@EN_AMBAS
+async def test_muchos_a_la_vez_con_sesiones_de_las_dos_clases_escriben_todos_sin_bloquear_el_event_loop(
+    url: str, base: str, broker: Broker
+) -> None:
+    mensajeria, atrasos = Mensajeria(url, base_datos=base), []
+
+    @mensajeria.on_event("pedido", use_case_name="asincrono")
+    async def asincrono(pedido: Pedido, db: AsyncSession) -> None:
+        await apuntar(db, pedido.id)
+        await asyncio.sleep(0.005)
+
+    @mensajeria.on_event("pedido", use_case_name="sincrono")
+    def sincrono(pedido: Pedido, db: Session) -> None:
+        db.execute(text("INSERT INTO efectos VALUES (:id)"), {"id": 1000 + pedido.id})
+
+    async def latir() -> None:
+        while True:
+            antes = asyncio.get_running_loop().time()
+            await asyncio.sleep(0.01)
+            atrasos.append(asyncio.get_running_loop().time() - antes - 0.01)
+
+    async with mensajeria:
+        con_tabla(mensajeria)
+        latido = asyncio.create_task(latir())
+        await broker.publicar([pedido(id) for id in range(60)])
+        await hasta(lambda: len(efectos(mensajeria)) == 120)
+        latido.cancel()
+        assert efectos(mensajeria) == [*range(60), *range(1000, 1060)]
+    assert max(atrasos) < 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apuntar(Comando[None]):
+    id: int
+
+
+def ejecutar_apuntar(comando: Apuntar, db: Session) -> None:
+    db.execute(text("INSERT INTO efectos VALUES (:id)"), {"id": comando.id})
+
+
+@EN_AMBAS
+async def test_un_comando_devuelto_se_ejecuta_en_la_misma_transaccion(url: str, base: str, broker: Broker) -> None:
+    bus = bootstrap([Modulo(nombre="m", comandos={Apuntar: ejecutar_apuntar})], base_datos=base)
+    mensajeria, intentos = Mensajeria(url, bus=bus), []
+
+    @mensajeria.on_event("pedido")
+    async def traducir(pedido: Pedido, db: AsyncSession) -> list[Any]:
+        intentos.append(pedido.id)
+        await apuntar(db, pedido.id)
+        return [Apuntar(id=pedido.id + 100), *([] if len(intentos) > 1 else ["no es un evento"])]
+
+    async with mensajeria:
+        con_tabla(mensajeria)
+        await broker.publicar([pedido(1)])
+        letras = []
+        async with asyncio.timeout(PLAZO_S):
+            while not letras:
+                letras = await broker.letras_muertas.listar()
+                await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(efectos, mensajeria) == [], "lo que devolvió no servía: nada queda"
+        await broker.letras_muertas.reenviar(letras[0].id)
+        await hasta(lambda: efectos(mensajeria) == [1, 101])
+    bus.cerrar()
+
+
+async def test_parado_a_medias_no_deja_nada_y_vuelve_a_entregarse(url: str, base: str, broker: Broker) -> None:
+    mensajeria, empezado = Mensajeria(url, base_datos=base), asyncio.Event()
+
+    @mensajeria.on_event("pedido")
+    async def colgado(pedido: Pedido, db: AsyncSession) -> None:
+        await apuntar(db, pedido.id)
+        if not empezado.is_set():
+            empezado.set()
+            await asyncio.Event().wait()
+
+    await mensajeria.start()
+    con_tabla(mensajeria)
+    await broker.publicar([pedido(1)])
+    await empezado.wait()
+    await mensajeria.stop(gracia_s=0.1)
+
+    async with mensajeria:
+        await hasta(lambda: efectos(mensajeria) == [1])
+
+
+# --- errores al declarar y al arrancar ------------------------------------------------------------------------------
+
+
+def test_en_un_def_es_un_error_al_declarar(url: str) -> None:
+    mensajeria = Mensajeria(url)
+
+    with pytest.raises(ErrorDeArranque, match=r"sincrono.*AsyncSession.*async def"):
+
+        @mensajeria.on_event("pedido")
+        def sincrono(pedido: Pedido, db: AsyncSession) -> None: ...
+
+
+async def test_sin_base_de_datos_es_un_error_al_arrancar(url: str) -> None:
+    mensajeria = Mensajeria(url)
+
+    @mensajeria.on_event("pedido")
+    async def atender(pedido: Pedido, db: AsyncSession) -> None: ...
+
+    with pytest.raises(ErrorDeArranque, match=r"atender.*AsyncSession.*base_datos"):
+        await mensajeria.start()
+
+
+async def test_junto_a_algo_de_la_sesion_sincrona_es_un_error_al_arrancar_que_lo_nombra(url: str, base: str) -> None:
+    mensajeria = Mensajeria(url, base_datos=base, puertos={Repositorio: Repositorio, Puerto: Puerto()})
+
+    @mensajeria.on_event("pedido")
+    async def atender(pedido: Pedido, puerto: Puerto, db: AsyncSession, repositorio: Repositorio) -> None: ...
+
+    with pytest.raises(ErrorDeArranque, match=r"atender.*AsyncSession.*Repositorio"):
+        await mensajeria.start()
+
+
+async def test_un_puerto_del_proceso_convive_con_la_sesion(url: str, base: str, broker: Broker) -> None:
+    puerto = Puerto()
+    mensajeria, vistos = Mensajeria(url, base_datos=base, puertos={Puerto: puerto}), []
+
+    @mensajeria.on_event("pedido")
+    async def atender(pedido: Pedido, puerto: Puerto, db: AsyncSession) -> None:
+        vistos.append(puerto)
+
+    async with mensajeria:
+        await broker.publicar([pedido(1)])
+        await hasta(lambda: vistos == [puerto])
