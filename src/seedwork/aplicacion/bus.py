@@ -94,6 +94,8 @@ class Bus:
     async def ejecutar_async(self, mensaje: Any) -> Any:
         """Como `ejecutar`, sin ocupar el event loop: lo que bloquea corre en los hilos del bus."""
         if (llamar := self._en_el_loop.get(type(mensaje))) is not None:
+            if not self._alrededor:
+                return await llamar(mensaje, None)
             with self._alrededor(mensaje):
                 return await llamar(mensaje, None)
         return await self.en_hilo(self.ejecutar, mensaje)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self
 
 from seedwork.aplicacion.compilacion import Ambito
@@ -22,18 +22,18 @@ class Transaccion:
     def __init__(self, recursos: Recursos, eventos: Eventos) -> None:
         self._recursos = recursos
         self._eventos = eventos
-        self._pila = ExitStack()
         self.confirmados: list[Any] = []
 
     uow: UnidadTrabajo
     ambito: Ambito
 
     def __enter__(self) -> Self:
-        self.uow, self.ambito = self._pila.enter_context(self._recursos.abrir(solo_lectura=False))
+        self._abierta = self._recursos.abrir(solo_lectura=False)
+        self.uow, self.ambito = self._abierta.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._pila.__exit__(*error)
+        self._abierta.__exit__(*error)
 
     def confirmar(self) -> None:
         """Ejecuta los handlers de los eventos registrados, y de los que éstos registren, y confirma todo junto.
