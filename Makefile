@@ -11,7 +11,7 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 ROTO := $(shell $(PY) -c "" 2>/dev/null || echo rehacer)
 
 .DEFAULT_GOAL := ayuda
-.PHONY: ayuda run test test-todo servidores servidores-parar lint build requisitos rehacer
+.PHONY: ayuda run test test-todo servidores servidores-parar lint bench build requisitos rehacer
 
 ayuda: ## esta lista
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -45,6 +45,9 @@ lint: $(SELLO) ## estilo, tipos, regla de dependencias y esquemas publicados
 	$(PY) -m mypy
 	PYTHONPATH=src $(PY) $(VENV)/bin/lint-imports --no-logo
 	PYTHONPATH=src $(PY) -m seedwork esquemas verificar aeroalpes
+
+bench: $(SELLO) ## los bancos de rendimiento, con los servidores que haya en marcha
+	PYTHONPATH=src:. $(PY) -m benchmarks $(BANCOS)
 
 build: $(SELLO) ## wheel y sdist de seedwork en dist/
 	$(PY) -m build --outdir dist
