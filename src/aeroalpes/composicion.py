@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aeroalpes.config import Configuracion
+from aeroalpes.config import Configuracion, leer_configuracion
 from aeroalpes.modulos.cliente.modulo import CLIENTE
 from aeroalpes.modulos.gds.modulo import GDS
 from aeroalpes.modulos.hoteles.modulo import HOTELES
@@ -26,6 +26,11 @@ def componer(configuracion: Configuracion) -> Sistema:
     Lanza `ErrorDeArranque` si la configuración nombra un broker desconocido o una base que no se puede usar.
     """
     return bootstrap(MODULOS, base_datos=configuracion.base_datos, broker=configuracion.broker, servicio=SERVICIO)
+
+
+def sistema() -> Sistema:
+    """El servicio según el entorno, para `seedwork --app aeroalpes.composicion:sistema`."""
+    return componer(leer_configuracion())
 
 
 class EnMarcha:

@@ -18,6 +18,7 @@ TOPICOS = (TOPICO, "correo.*")
 VENTANA_S = 3600.0
 SERVICIO = "aeroalpes-bff"
 _LOTE = 100
+_DE_NADIE_MAS = {"medio_pago"}  # con qué paga el cliente no es de quien mira la página
 _registro = structlog.get_logger(__name__)
 
 
@@ -36,9 +37,11 @@ async def eventos(configuracion: Configuracion) -> AsyncIterator[dict[str, Any]]
 
 
 def a_cloudevent(mensaje: Mensaje) -> dict[str, Any] | None:
-    """El mensaje como CloudEvent en JSON; None, y un registro, si no se entiende."""
+    """El mensaje como CloudEvent en JSON; None si a nadie le importa o, con un registro, si no se entiende."""
     try:
         datos = _datos(mensaje)
+        if datos is None:
+            return None
         atributos = dict(mensaje.cabeceras)
         return {
             "specversion": atributos.pop("specversion", "1.0"),
@@ -61,4 +64,7 @@ def _datos(mensaje: Mensaje) -> Any:
         return decodificar(mensaje, Evento).data
     evento = decodificar(mensaje, EventosReserva)
     variantes = (evento.reserva_creada, evento.reserva_pagada, evento.reserva_aprobada, evento.reserva_cancelada)
-    return next((asdict(variante) for variante in variantes if variante is not None), {})
+    variante = next((variante for variante in variantes if variante is not None), None)
+    if variante is None:  # lo que vuelos sólo le cuenta a la saga, o un hecho que aquí aún no se conoce
+        return None
+    return {nombre: valor for nombre, valor in asdict(variante).items() if nombre not in _DE_NADIE_MAS}

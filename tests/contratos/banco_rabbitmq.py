@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -20,25 +22,42 @@ VIDA_S = 12.0
 
 def url_de_rabbitmq() -> str:
     """La URL de un vhost del RabbitMQ de pruebas. Sin él la prueba se salta y lo dice, o falla si se exige."""
-    return _en_vhost_propio(*urls_de("rabbitmq", VARIABLE, CONSOLA))
+    urls_de("rabbitmq", VARIABLE, CONSOLA)
+    return _el_de_la_corrida()
 
 
 @cache
-def _en_vhost_propio(url: str, consola: str) -> str:
-    vhost = f"pruebas-{uuid.uuid4().hex[:12]}"
-    partes = urlsplit(consola)
+def _el_de_la_corrida() -> str:
+    pila = ExitStack()
+    atexit.register(pila.close)
+    return pila.enter_context(vhost_nuevo())
+
+
+@contextmanager
+def vhost_nuevo() -> Iterator[str]:
+    """La URL de un vhost vacío, que se borra al salir."""
+    url, _ = urls_de("rabbitmq", VARIABLE, CONSOLA)
+    vhost, usuario = f"pruebas-{uuid.uuid4().hex[:12]}", urlsplit(url).username or "guest"
+    with consola() as http:
+        http.put(f"vhosts/{vhost}").raise_for_status()
+        permisos = {"configure": ".*", "write": ".*", "read": ".*"}
+        http.put(f"permissions/{vhost}/{usuario}", json=permisos).raise_for_status()
+    try:
+        yield urlunsplit(urlsplit(url)._replace(path=f"/{vhost}"))
+    finally:
+        with consola() as http:
+            http.delete(f"vhosts/{vhost}").raise_for_status()
+
+
+@contextmanager
+def consola() -> Iterator[httpx.Client]:
+    """El API de administración del servidor."""
+    _, url = urls_de("rabbitmq", VARIABLE, CONSOLA)
+    partes = urlsplit(url)
     raiz = urlunsplit(partes._replace(netloc=partes.netloc.rpartition("@")[2])).rstrip("/")
     acceso = (partes.username or "guest", partes.password or "guest")
-
-    def pedir(metodo: str, ruta: str, **datos: str) -> None:
-        with httpx.Client(auth=acceso, timeout=60, trust_env=False) as http:
-            http.request(metodo, f"{raiz}/api/{ruta}", json=datos).raise_for_status()
-
-    pedir("PUT", f"vhosts/{vhost}")
-    usuario = urlsplit(url).username or "guest"
-    pedir("PUT", f"permissions/{vhost}/{usuario}", configure=".*", write=".*", read=".*")
-    atexit.register(pedir, "DELETE", f"vhosts/{vhost}")
-    return urlunsplit(urlsplit(url)._replace(path=f"/{vhost}"))
+    with httpx.Client(base_url=f"{raiz}/api/", auth=acceso, timeout=60, trust_env=False) as http:
+        yield http
 
 
 def rabbitmq(_carpeta: Path) -> Banco:

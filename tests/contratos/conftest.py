@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.contratos.banco import Banco
@@ -26,16 +27,21 @@ def _memoria(_carpeta: Path) -> Banco:
 
 COMPARTIDOS = {"archivo": _archivo, "kafka": kafka, "pulsar": pulsar, "rabbitmq": rabbitmq, "redis": redis}
 TODOS = {**COMPARTIDOS, "memoria": _memoria}
+_DEMUESTRAN = {"kafka": pytest.mark.capacidad("C06"), "rabbitmq": pytest.mark.capacidad("C06")}
 
 
-@pytest.fixture(params=TODOS)
+def _parametros(nombres: Iterable[str]) -> list[Any]:
+    return [pytest.param(nombre, marks=_DEMUESTRAN.get(nombre, ())) for nombre in nombres]
+
+
+@pytest.fixture(params=_parametros(TODOS))
 async def banco(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Banco]:
     banco = TODOS[request.param](tmp_path)
     yield banco
     await banco.cerrar()
 
 
-@pytest.fixture(params=COMPARTIDOS)
+@pytest.fixture(params=_parametros(COMPARTIDOS))
 async def compartido(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Banco]:
     """Un broker que pueden usar varios procesos."""
     banco = COMPARTIDOS[request.param](tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import apsw
+import grpc
+from tests.integracion.sidecar_apoyo import VuelosStub
 from tests.procesos import RAIZ, Proceso, hasta, puerto_libre
 
 from arranque.aeroalpes import suite
@@ -34,9 +37,13 @@ def entorno_de(datos: Path, **variables: str) -> dict[str, str]:
     }
 
 
-def reserva_nueva() -> dict[str, Any]:
-    """El cuerpo de ejemplo que usan los clientes de siempre."""
+def reserva_nueva(*, medio: str | None = None, destino: str | None = None) -> dict[str, Any]:
+    """El cuerpo de ejemplo que usan los clientes de siempre; si se dicen, pagado con `medio` o a otro destino."""
     cuerpo: dict[str, Any] = json.loads((RAIZ / "src" / "sidecar" / "mensajes" / "crear_reserva.json").read_bytes())
+    if medio is not None:
+        cuerpo["pago"] = {"medio": medio}
+    if destino is not None:
+        cuerpo["itinerarios"][0]["odos"][0]["segmentos"][0]["legs"][0]["destino"]["codigo"] = destino
     return cuerpo
 
 
@@ -71,7 +78,7 @@ class SuiteReal:
 
     @property
     def broker(self) -> str:
-        return f"embebido:///{self.datos}/broker.db"
+        return self.entorno.get("BROKER_URL") or f"embebido:///{self.datos}/broker.db"
 
     @property
     def buzon(self) -> list[Path]:
@@ -96,6 +103,20 @@ class SuiteReal:
         proceso = self.lanzar(nombre, **variables)
         self.esperar(proceso)
         return proceso
+
+    def trabajador(self) -> Proceso:
+        """El relay y los consumidores en un proceso aparte, sin esperar a que esté listo."""
+        salida = self.datos / f"trabajador-{len(self._procesos)}.txt"
+        proceso = Proceso([sys.executable, "src/aeroalpes/main.py"], self.entorno, salida, RAIZ)
+        self._procesos.append(proceso)
+        self._listos[proceso] = lambda _: "trabajador.listo" in proceso.salida
+        return proceso
+
+    @contextmanager
+    def vuelos(self) -> Iterator[VuelosStub]:
+        """El cliente gRPC del sidecar."""
+        with grpc.insecure_channel(self.sidecar, options=[("grpc.enable_http_proxy", 0)]) as canal:
+            yield VuelosStub(canal)
 
     def _listo(self, proceso: Proceso) -> bool:
         assert proceso.popen.poll() is None, proceso.salida

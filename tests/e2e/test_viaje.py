@@ -6,7 +6,6 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,11 @@ import httpx
 import pytest
 from google.protobuf.json_format import ParseDict
 from selenium.webdriver import Chrome
-from tests.e2e.navegador import abrir_navegador, errores_de_consola, esperar, todos, uno
+from tests.e2e.navegador import abrir_navegador, errores_de_consola, esperar, esperar_a, todos, uno
 from tests.e2e.oficina import Oficina, abierta
 from tests.e2e.suite import DESTINATARIO, SuiteReal, entorno_de, reserva_nueva
 from tests.e2e.terminal import CTRL_C, en_terminal, existe
-from tests.integracion.sidecar_apoyo import VuelosStub, pb
+from tests.integracion.sidecar_apoyo import pb
 from tests.procesos import RAIZ, Proceso, hasta
 
 CONECTADO = '#estado-conexion[data-estado="conectado"]'
@@ -46,6 +45,11 @@ def _paso(navegador: Chrome, tipo: str) -> str:
     return str(esperar(navegador, f'#recorrido [data-evento="{tipo}"]').get_attribute("data-id-evento"))
 
 
+def _dos_correos(navegador: Chrome) -> None:
+    """Espera a que la reserva que se mira tenga el de recibida y el de aprobada."""
+    esperar_a(navegador, lambda: len(todos(navegador, '#recorrido [data-evento="correo.enviado"]')) == 2)
+
+
 @pytest.mark.capacidad("A09", "A10", "A11")
 def test_una_reserva_hecha_en_la_pagina_o_por_grpc_llega_sola_a_la_pagina_y_al_correo(
     tmp_path: Path, oficina: Oficina
@@ -59,33 +63,35 @@ def test_una_reserva_hecha_en_la_pagina_o_por_grpc_llega_sola_a_la_pagina_y_al_c
             navegador.execute_script("window.sinRecargar = true")
 
             uno(navegador, "#boton-reservar").click()
-            id_evento = _paso(navegador, "ReservaCreada")
-            _paso(navegador, "correo.enviado")
+            id_creada, id_aprobada = _paso(navegador, "ReservaCreada"), _paso(navegador, "ReservaAprobada")
+            _dos_correos(navegador)
             id_reserva = uno(navegador, "#recorrido-id").text
             for estacion in ("api", "unidad-trabajo", "outbox", "broker", "notificaciones", "pagina"):
                 assert uno(navegador, f'[data-estacion="{estacion}"]').get_attribute("data-alcanzada") == "si"
             guardada = httpx.get(f"{suite.api}/vuelos/reserva-query/{id_reserva}", trust_env=False).json()
-            assert (guardada["id"], guardada["estado"]) == (id_reserva, "PENDIENTE")
+            assert (guardada["id"], guardada["estado"]) == (id_reserva, "APROBADA")
 
-            (correo,) = oficina.recibidos
-            assert correo["Message-ID"] == f"<{id_evento}@aeroalpes.example>"
-            assert (correo["To"], correo["Subject"]) == (DESTINATARIO, f"Recibimos tu reserva {id_reserva[:8]}")
-            assert id_reserva in _texto(correo)
+            assert [(str(correo["Message-ID"]), str(correo["Subject"])) for correo in oficina.recibidos] == [
+                (f"<{id_creada}@aeroalpes.example>", f"Recibimos tu reserva {id_reserva[:8]}"),
+                (f"<{id_aprobada}@aeroalpes.example>", f"Tu reserva {id_reserva[:8]} está aprobada"),
+            ]
+            assert {str(correo["To"]) for correo in oficina.recibidos} == {DESTINATARIO}
+            assert all(id_reserva in _texto(correo) for correo in oficina.recibidos)
 
             por_cliente = _reservar_con_el_cliente(suite, tmp_path)
             por_codigo = _reservar_con_el_stub(suite)
             for id in (por_cliente, por_codigo):
                 esperar(navegador, f'#lista-reservas [data-id="{id}"]').click()
                 esperar(navegador, f'#recorrido[data-reserva="{id}"]')
-                _paso(navegador, "ReservaCreada")
-                _paso(navegador, "correo.enviado")
+                _paso(navegador, "ReservaAprobada")
+                _dos_correos(navegador)
             assert len(todos(navegador, "#lista-reservas [data-id]")) == 3
             assert navegador.execute_script("return window.sinRecargar") is True
             assert errores_de_consola(navegador) == []
 
         suite.entregar_otra_vez(NOTIFICACIONES)
         hasta(lambda: suite.atendido(NOTIFICACIONES), "se atendiera lo repetido")
-        assert len(oficina.identidades) == len(set(oficina.identidades)) == 3
+        assert len(oficina.identidades) == len(set(oficina.identidades)) == 6
 
         assert procesos["api"].parar() == 0
         assert _codigo(suite, "ConsultarReserva", pb.QueryReserva(id=id_reserva)) is grpc.StatusCode.UNAVAILABLE
@@ -106,12 +112,12 @@ def _reservar_con_el_cliente(suite: SuiteReal, carpeta: Path) -> str:
 def _reservar_con_el_stub(suite: SuiteReal) -> str:
     pedida = ParseDict(reserva_nueva(), pb.Reserva())
     clave = (("idempotency-key", str(uuid4())),)
-    with _vuelos(suite) as vuelos:
+    with suite.vuelos() as vuelos:
         creada = vuelos.CrearReserva(pedida, timeout=10, metadata=clave)
         assert creada.mensaje == "OK"
         assert vuelos.CrearReserva(pedida, timeout=10, metadata=clave).reserva.id == creada.reserva.id
         leida = vuelos.ConsultarReserva(pb.QueryReserva(id=creada.reserva.id), timeout=10)
-    assert leida.reserva == creada.reserva
+    assert leida.reserva.id == creada.reserva.id
     assert leida.reserva.itinerarios[0].odos == pedida.itinerarios[0].odos
 
     a_ningun_sitio = ParseDict(reserva_nueva(), pb.Reserva())
@@ -126,15 +132,9 @@ def _reservar_con_el_stub(suite: SuiteReal) -> str:
     return str(creada.reserva.id)
 
 
-@contextmanager
-def _vuelos(suite: SuiteReal) -> Iterator[VuelosStub]:
-    with grpc.insecure_channel(suite.sidecar, options=[("grpc.enable_http_proxy", 0)]) as canal:
-        yield VuelosStub(canal)
-
-
 def _codigo(suite: SuiteReal, metodo: str, mensaje: object, **opciones: Any) -> grpc.StatusCode:
     """Con qué código de estado falla la llamada."""
-    with _vuelos(suite) as vuelos, pytest.raises(grpc.RpcError) as error:
+    with suite.vuelos() as vuelos, pytest.raises(grpc.RpcError) as error:
         getattr(vuelos, metodo)(mensaje, timeout=10, **opciones)
     codigo: grpc.StatusCode = error.value.code()
     return codigo

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from tests.e2e.suite import SuiteReal
 from tests.integracion.espectador import mirando
-from tests.integracion.eventos_reserva import aprobada, conectado, creada
+from tests.integracion.eventos_reserva import aprobacion_fallida, aprobada, conectado, creada
 from tests.procesos import hasta, puerto_libre
 
 from seedwork.infraestructura.brokers import Mensaje
@@ -67,10 +67,18 @@ def test_el_evento_lleva_los_atributos_de_cloudevents_y_sus_datos() -> None:
     assert evento is not None
     assert evento["data"] == {
         "id_reserva": mensaje.clave, "id_cliente": None, "estado": "PENDIENTE", "fecha_creacion": 1_700_000_000_000,
+        "tramos": None, "monto": None,
     }  # fmt: skip
     assert (evento["type"], evento["subject"], evento["specversion"]) == ("ReservaCreada", mensaje.clave, "1.0")
     assert evento["datacontenttype"] == "application/json"
     assert {"id", "source", "time"} <= evento.keys()
+
+
+def test_al_navegador_no_llega_ni_con_que_se_paga_ni_lo_que_solo_es_de_la_saga() -> None:
+    pagada_con = a_cloudevent(creada(medio_pago="tok_secreto"))
+    assert pagada_con is not None
+    assert "tok_secreto" not in json.dumps(pagada_con)
+    assert a_cloudevent(aprobacion_fallida(uuid4())) is None
 
 
 async def test_con_dos_procesos_todos_ven_todo_el_que_muere_no_deja_nada_y_a_su_vuelta_nadie_perdio_nada(

@@ -103,7 +103,8 @@ class Mando:
         self._esperar(partial(self._atiende, sitio), lanzados, limite)
 
     def _esperar(self, listo: Callable[[], bool], lanzados: Sequence[Proceso], limite: float) -> None:
-        while not listo():
+        # Quien atiende puede ser otro que tomó el mismo puerto: cuenta si los nuestros siguen vivos.
+        while not (listo() and all(proceso.vive() for proceso in lanzados)):
             acabado = next((proceso for proceso in lanzados if not proceso.vive()), None)
             if acabado or time.monotonic() > limite:
                 proceso = acabado or lanzados[-1]

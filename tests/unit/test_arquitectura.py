@@ -127,6 +127,7 @@ def rechazos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return dict.fromkeys(contratos().values(), "") | dict(zip(partes[1::2], partes[2::2], strict=True))
 
 
+@pytest.mark.capacidad("A14")
 def test_el_codigo_cumple_todos_los_contratos(copia: Path) -> None:
     codigo, informe = revisa(copia)
     assert codigo == 0, informe
@@ -145,6 +146,7 @@ def test_cada_contrato_tiene_un_caso_que_lo_rompe() -> None:
     assert {contrato for contrato, _, _ in PROHIBIDOS} == set(contratos())
 
 
+@pytest.mark.capacidad("A14")
 def test_lo_que_la_regla_permite_se_acepta_en_un_modulo_nuevo(copia: Path) -> None:
     for archivo, codigo in PERMITIDOS:
         planta(copia, archivo, codigo)

@@ -8,15 +8,16 @@ from functools import cache
 from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
 
 from seedwork.aplicacion.compilacion import HandlerCompilado
 from seedwork.aplicacion.firmas import ErrorDeArranque, nombre_de
-from seedwork.aplicacion.maquina_saga import ACABADAS
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.aplicacion.sagas import DefinicionAusente, Saga, SagaInvalida
 from seedwork.infraestructura.base_datos import de_lectura
 from seedwork.infraestructura.tablas import sagas as tabla_sagas
+
+_ABIERTAS = "estado IN ('EN_CURSO', 'COMPENSANDO', 'DETENIDA')"  # la condición del índice, letra por letra
 
 
 class SagaRepetida(ErrorDeArranque):
@@ -81,7 +82,7 @@ class DefinicionesSagas:
     def exigir_en_curso(self, motor: Engine) -> None:
         """Lanza `DefinicionAusente` si quedó alguna saga sin acabar cuya definición falta o cambió."""
         columnas = tabla_sagas.c.saga, tabla_sagas.c.definicion, tabla_sagas.c.forma
-        abiertas = select(*columnas, func.count()).where(tabla_sagas.c.estado.not_in(ACABADAS)).group_by(*columnas)
+        abiertas = select(*columnas, func.count()).where(text(_ABIERTAS)).group_by(*columnas)
         with de_lectura(motor).connect() as conexion:
             for nombre, version, forma, cuantas in conexion.execute(abiertas):
                 try:

@@ -35,11 +35,11 @@ def letras_muertas(datos: Path) -> list[LetraMuerta]:
     return _con(datos, lambda broker: broker.letras_muertas.listar("aeroalpes-sub-comandos"))
 
 
-def publicados(datos: Path, topico: str) -> list[str]:
-    """Los id de lo publicado en un tópico, en orden y con sus repeticiones."""
+def publicados(datos: Path, topico: str, tipo: str) -> list[str]:
+    """Los id de lo publicado en un tópico con ese tipo, en orden y con sus repeticiones."""
     consulta = """SELECT json_extract(m.cabeceras, '$.id') FROM mensajes m JOIN topicos t ON t.id = m.topico
-                  WHERE t.nombre = ? AND m.dirigido = 0 ORDER BY m.pos"""
-    return [id for (id,) in _leer(datos / "broker.db", consulta, topico)]
+                  WHERE t.nombre = ? AND m.dirigido = 0 AND json_extract(m.cabeceras, '$.type') = ? ORDER BY m.pos"""
+    return [id for (id,) in _leer(datos / "broker.db", consulta, topico, tipo)]
 
 
 def al_dia(datos: Path) -> bool:

@@ -82,9 +82,9 @@ def test_con_gunicorn_y_tres_procesos_cada_reserva_llega_una_vez(suite: Aeroalpe
         respuestas = list(hilos.map(lambda _: api.http.post("/vuelos/reserva-comando", json=cuerpo()), range(30)))
     ids = sorted(respuesta.json()["id"] for respuesta in respuestas)
     hasta(lambda: len(todas(api.http)) >= 30, "aparecieran todas")
-    hasta(lambda: len(publicados(suite.datos, "eventos-reserva")) >= 30, "salieran sus eventos")
+    hasta(lambda: len(publicados(suite.datos, "eventos-reserva", "ReservaCreada")) >= 30, "salieran sus eventos")
     assert sorted(reserva["id"] for reserva in todas(api.http)) == ids
-    assert len(publicados(suite.datos, "eventos-reserva")) == 30
+    assert len(publicados(suite.datos, "eventos-reserva", "ReservaCreada")) == 30
     assert api.parar() == 0, api.salida
     assert (relevos(suite.datos), consumidores(suite.datos)) == (set(), 0)
     _sin_ruido(api)
