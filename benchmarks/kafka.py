@@ -1,6 +1,6 @@
 """Publicar con acuse y consumir confirmando: este adaptador frente a confluent-kafka a secas, en la misma corrida.
 
-`python benchmarks/kafka.py [kafka://host:puerto]`; sin URL, la de `TEST_KAFKA_URL` o la de `make servidores`.
+`python -m benchmarks.kafka [kafka://host:puerto]`; sin URL, la de `TEST_KAFKA_URL` o la de `make servidores`.
 """
 
 from __future__ import annotations
@@ -10,20 +10,29 @@ import os
 import sys
 import time
 import uuid
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 RAIZ = Path(__file__).parents[1]
 sys.path[:0] = [str(RAIZ), str(RAIZ / "src")]
+
+try:
+    from faststream import AckPolicy
+    from faststream.confluent import KafkaBroker
+except ImportError:  # se mide a su lado sólo si está instalado
+    KafkaBroker = None
 
 from confluent_kafka import Consumer, Producer  # noqa: E402
 from tests.servidores import urls  # noqa: E402
 
 from seedwork.infraestructura.brokers import Mensaje, conectar  # noqa: E402
 
-CUANTOS = 60_000
+CUANTOS = 30_000
 LOTE = 500
 CUERPO = b"x" * 200
-VUELTAS = 3
+VUELTAS = 5
 
 
 def publicar_a_secas(servidores: str, topico: str) -> float:
@@ -59,14 +68,41 @@ def consumir_a_secas(servidores: str, topico: str) -> float:
     leidos = len(consumidor.consume(1, 10))
     empezo = time.perf_counter()
     while leidos < CUANTOS:
-        brutos = consumidor.consume(LOTE, 1)
+        brutos = consumidor.consume(min(LOTE, CUANTOS - leidos), 1)  # el último, sin esperar a más
         for bruto in brutos:
-            bruto.value(), bruto.key()
+            bruto.value(), bruto.key(), bruto.headers()
         leidos += len(brutos)
         consumidor.commit(asynchronous=False)
     ritmo = CUANTOS / (time.perf_counter() - empezo)
     consumidor.close()
     return ritmo
+
+
+async def faststream(servidores: str, topico: str) -> float:
+    """FastStream en lotes, con un acuse por lote."""
+    broker = KafkaBroker(servidores, logger=None)
+    hechos, empezo, listo = 0, 0.0, asyncio.Event()
+
+    @broker.subscriber(  # type: ignore[untyped-decorator]
+        topico,
+        group_id=uuid.uuid4().hex,
+        auto_offset_reset="earliest",
+        batch=True,
+        max_records=LOTE,
+        polling_interval=1,
+        ack_policy=AckPolicy.ACK,
+    )
+    async def atender(cuerpos: list[bytes]) -> None:
+        nonlocal hechos, empezo
+        empezo = empezo or time.perf_counter()
+        hechos += len(cuerpos)
+        if hechos >= CUANTOS:
+            listo.set()
+
+    async with broker:
+        await broker.start()
+        await asyncio.wait_for(listo.wait(), 120)
+        return CUANTOS / (time.perf_counter() - empezo)
 
 
 async def publicar(url: str, topico: str) -> float:
@@ -102,20 +138,31 @@ async def consumir(url: str, topico: str) -> float:
 def main() -> None:
     url = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("TEST_KAFKA_URL") or urls()["TEST_KAFKA_URL"]
     servidores = url.removeprefix("kafka://").partition("?")[0]
-    mejores = dict.fromkeys(("publicar a secas", "publicar", "consumir a secas", "consumir"), 0.0)
-    for _ in range(VUELTAS):
+    ritmos: dict[str, list[float]] = defaultdict(list)
+    for vuelta in range(VUELTAS):
         topico = f"bench.{uuid.uuid4().hex[:12]}"
         asyncio.run(_crear(url, topico))
-        medidas = {
-            "publicar": asyncio.run(publicar(url, topico)),
-            "consumir": asyncio.run(consumir(url, topico)),
-            "consumir a secas": consumir_a_secas(servidores, topico),
-            "publicar a secas": publicar_a_secas(servidores, topico),
-        }
-        mejores = {nombre: max(mejor, medidas[nombre]) for nombre, mejor in mejores.items()}
+        medidas: list[tuple[str, Callable[[], float]]] = [
+            ("publicar", lambda t=topico: asyncio.run(publicar(url, t))),  # type: ignore[misc]
+            ("publicar a secas", lambda t=topico: publicar_a_secas(servidores, t)),  # type: ignore[misc]
+            ("consumir", lambda t=topico: asyncio.run(consumir(url, t))),  # type: ignore[misc]
+            ("consumir a secas", lambda t=topico: consumir_a_secas(servidores, t)),  # type: ignore[misc]
+        ]
+        if KafkaBroker is not None:
+            medidas.append(("consumir con FastStream", lambda t=topico: asyncio.run(faststream(servidores, t))))  # type: ignore[misc]
+        if vuelta % 2:
+            medidas[:2], medidas[2:] = medidas[1::-1], medidas[:1:-1]
+        for que, medir in medidas:
+            ritmos[que].append(medir())
     for que in ("publicar", "consumir"):
-        nuestro, suyo = mejores[que], mejores[f"{que} a secas"]
-        sys.stdout.write(f"kafka {que}: {nuestro:,.0f}/s, a secas {suyo:,.0f}/s, razón {nuestro / suyo:.2f}\n")
+        suyos = ritmos[f"{que} a secas"]
+        razones = [nuestro / suyo for nuestro, suyo in zip(ritmos[que], suyos, strict=True)]
+        sys.stdout.write(
+            f"kafka {que}: {median(ritmos[que]):,.0f}/s, a secas {median(suyos):,.0f}/s,"
+            f" razón {median(razones):.2f} ({min(razones):.2f} a {max(razones):.2f})\n"
+        )
+    if de_faststream := ritmos.get("consumir con FastStream"):
+        sys.stdout.write(f"kafka consumir con FastStream: {median(de_faststream):,.0f}/s\n")
 
 
 async def _crear(url: str, topico: str) -> None:

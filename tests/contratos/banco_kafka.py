@@ -20,5 +20,4 @@ def url_de_kafka() -> str:
 
 
 def kafka(_carpeta: Path) -> Banco:
-    # Con una sola partición lo publicado llega todo en un orden; con más, sólo lo de cada clave, que es lo prometido.
-    return Banco(f"{url_de_kafka()}?particiones=1", vida_s=SESION_S + 4, tamano_maximo=TAMANO_MAXIMO)
+    return Banco(url_de_kafka(), vida_s=SESION_S + 4, tamano_maximo=TAMANO_MAXIMO)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import subprocess
 import sys
 import time
@@ -17,10 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.contratos.banco import Banco, cuerpos, mensajes, nada, tomar
 from tests.contratos.banco_kafka import url_de_kafka
-from tests.procesos import RAIZ, puerto_libre
+from tests.procesos import RAIZ
 
 from seedwork.infraestructura.brokers import (
-    BrokerNoDisponible,
     Mensaje,
     MensajeNoPublicable,
     Suscripcion,
@@ -55,6 +56,14 @@ def _leer_bruto(banco: Banco, topico: str, particiones: int = 4) -> Any:
     bruto = consumidor.poll(10)
     consumidor.close()
     return bruto
+
+
+def _terminado(banco: Banco, grupo: str, topico: str, particiones: int = 4) -> int:
+    """Cuántos mensajes dan por terminados las posiciones guardadas."""
+    consumidor = Consumer({"bootstrap.servers": _servidores(banco), "group.id": grupo})
+    guardadas = consumidor.committed([TopicPartition(topico, n) for n in range(particiones)], timeout=10)
+    consumidor.close()
+    return sum(max(0, guardada.offset) for guardada in guardadas)
 
 
 # --- cómo viaja -----------------------------------------------------------------------------------------------------
@@ -149,6 +158,7 @@ async def test_lo_terminado_fuera_de_orden_no_vuelve_cuando_la_particion_pasa_a_
     await banco.broker().publicar(mensajes(topico, 6, "k"))
     entregas = await tomar(uno, 6)
     await uno.confirmar([entregas[1], entregas[2], entregas[4]])
+    assert await asyncio.to_thread(_terminado, banco, nombre, topico) == 0
     await uno.devolver([entregas[0], entregas[3], entregas[5]])
     await uno.cerrar()
 
@@ -212,6 +222,69 @@ async def test_una_clave_no_esta_en_dos_manos_mientras_un_consumidor_lento_tiene
         tarea.cancel()
     await asyncio.gather(*tareas, return_exceptions=True)
     assert sorted(recibidas[0] + recibidas[1]) == claves
+
+
+# --- el reparto -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_cada_consumidor_le_toca_una_parte_de_cada_topico_y_la_misma_clave_de_todos(banco: Banco) -> None:
+    topicos = [banco.topico(nombre) for nombre in ("a", "b", "c")]
+    uno, otro = [await banco.broker().suscribir(banco.suscripcion(), [banco.topico("*")]) for _ in range(2)]
+    lote = [m for topico in topicos for i in range(40) for m in mensajes(topico, 1, f"k{i}")]
+    await banco.broker().publicar(lote)
+
+    de_uno, de_otro = await tomar(uno, 30), await tomar(otro, 30)
+    faltan = len(lote) - 60
+    tareas = [asyncio.create_task(quien.recibir(faltan)) for quien in (uno, otro)]
+    while faltan:
+        [*hechas], _ = await asyncio.wait(tareas, return_when=asyncio.FIRST_COMPLETED, timeout=15)
+        for hecha in hechas:
+            yo = tareas.index(hecha)
+            (de_uno, de_otro)[yo].extend(hecha.result())
+            faltan -= len(hecha.result())
+            tareas[yo] = asyncio.create_task((uno, otro)[yo].recibir(99))
+        assert hechas
+    for tarea in tareas:
+        tarea.cancel()
+    await asyncio.gather(*tareas, return_exceptions=True)
+
+    assert {e.mensaje.topico for e in de_uno} == {e.mensaje.topico for e in de_otro} == set(topicos)
+    assert not {e.mensaje.clave for e in de_uno} & {e.mensaje.clave for e in de_otro}
+
+
+async def test_un_consumidor_con_algo_siempre_en_las_manos_cede_su_parte_al_que_entra(banco: Banco) -> None:
+    topico, nombre = banco.topico(), banco.suscripcion()
+    uno = await banco.broker().suscribir(nombre, [topico])
+    productor, parar = banco.broker(), asyncio.Event()
+    vistos: dict[int, int] = defaultdict(int)
+
+    async def publicar() -> None:
+        for i in itertools.count():
+            if parar.is_set():
+                return
+            await productor.publicar(mensajes(topico, 10, f"k{i % 50}"))
+
+    async def atender(quien: Suscripcion, yo: int) -> None:
+        siguientes = await quien.recibir(1)
+        while not parar.is_set():  # nunca suelta lo que tiene sin haber tomado antes lo siguiente
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    siguientes += await quien.recibir(1)
+            await quien.confirmar([siguientes.pop(0)] if siguientes else [])
+            vistos[yo] += 1
+
+    tareas = [asyncio.create_task(publicar()), asyncio.create_task(atender(uno, 0))]
+    async with asyncio.timeout(15):
+        while vistos[0] < 20:
+            await asyncio.sleep(0.02)
+        tareas.append(asyncio.create_task(atender(await banco.broker().suscribir(nombre, [topico]), 1)))
+        while vistos[1] < 20:
+            await asyncio.sleep(0.02)
+    parar.set()
+    await asyncio.gather(*tareas)
+
+
+# --- lo que se escribe con cada posición ----------------------------------------------------------------------------
 
 
 @given(
@@ -290,19 +363,6 @@ def test_sin_el_cliente_instalado_se_nombra_el_extra() -> None:
 
     assert "ErrorDeArranque" in hecho.stderr
     assert "pip install aeroalpes-seedwork[kafka]" in hecho.stderr
-
-
-async def test_sin_broker_publicar_y_suscribir_lo_dicen_en_diez_segundos() -> None:
-    broker = conectar(f"kafka://127.0.0.1:{puerto_libre()}")
-    empezo = time.monotonic()
-    resultados = await asyncio.gather(
-        broker.publicar(mensajes("t", 1)), broker.suscribir("s", ["t"]), broker.comprobar(), return_exceptions=True
-    )
-
-    assert [type(r) for r in resultados] == [BrokerNoDisponible] * 3
-    assert time.monotonic() - empezo < 10.5
-    await broker.cerrar()
-    assert time.monotonic() - empezo < 13
 
 
 async def test_el_numero_de_particiones_sale_de_la_url(banco: Banco) -> None:

@@ -46,18 +46,38 @@ class BrokerKafka:
         self._hilos = ThreadPoolExecutor(16, thread_name_prefix="kafka")
         self._abiertas: set[SuscripcionKafka | LectorKafka] = set()
         self._vigia: asyncio.Task[None] | None = None
+        self._anunciados: dict[str, int] = {}
+        self._validos: set[str] = set()  # tópicos en los que ya se publicó
         self.cerrado = False
         self.letras_muertas = LetrasMuertasKafka(self)
 
     async def publicar(self, mensajes: Sequence[Mensaje]) -> None:
         self.exigir_abierto()
-        for mensaje in mensajes:
-            validar(mensaje, TAMANO_MAXIMO)
         if mensajes:
+            self._validar(mensajes)
             conocidos = len(self.cliente.topicos)
             await self.publicador.publicar(mensajes)
             if len(self.cliente.topicos) != conocidos:
                 self._anunciar()
+
+    def _validar(self, mensajes: Sequence[Mensaje]) -> None:
+        """Todos a la vez; sólo si algo no está claro se mira uno por uno."""
+        textos: list[str] = []
+        for mensaje in mensajes:
+            if mensaje.clave is not None:
+                textos.append(mensaje.clave)
+            if mensaje.cabeceras:
+                textos += mensaje.cabeceras
+                textos += mensaje.cabeceras.values()
+        topicos = {mensaje.topico for mensaje in mensajes}
+        try:
+            tamano = len("".join(textos).encode()) + max(len(mensaje.cuerpo) for mensaje in mensajes)
+        except UnicodeEncodeError:
+            tamano = TAMANO_MAXIMO + 1
+        if tamano > TAMANO_MAXIMO or not topicos <= self._validos:
+            for mensaje in mensajes:
+                validar(mensaje, TAMANO_MAXIMO)
+            self._validos |= topicos
 
     async def suscribir(self, suscripcion: str, topicos: Sequence[str], *, desde: str = "inicio") -> SuscripcionKafka:
         self.exigir_abierto()
@@ -66,14 +86,21 @@ class BrokerKafka:
         await self.en_hilo(lambda: self._crear(suscripcion, literales, coincide, desde))
         nueva = SuscripcionKafka(self, suscripcion, coincide)
         self._vigilar(nueva)
+        try:
+            await nueva.entrar()
+        except BaseException:
+            await nueva.cerrar()
+            raise
         return nueva
 
     def _crear(self, suscripcion: str, literales: Sequence[str], coincide: Callable[[str], bool], desde: str) -> None:
         cliente, propio = self.cliente, nombres.de_reintentos(suscripcion)
-        cliente.listar()
-        cliente.asegurar([*literales, propio])
+        existia = propio in cliente.listar()
+        cliente.asegurar(literales)
+        suyos = [n for t, n in cliente.topicos.items() if nombres.es_de_usuario(t) and coincide(t)]
+        cliente.asegurar([propio], particiones=max([cliente.particiones, *suyos]))
         # Lo primero que guarda una suscripción es la posición en su tópico de reintentos: dice que ya existe.
-        if cliente.confirmada(suscripcion, TopicPartition(propio, 0)):
+        if (existia and desde != "fin") or cliente.confirmada(suscripcion, TopicPartition(propio, 0)):
             return
         posiciones = [TopicPartition(propio, n, 0) for n in range(cliente.topicos[propio])]
         if desde == "fin":
@@ -130,7 +157,7 @@ class BrokerKafka:
 
     def _vigilar(self, abierta: SuscripcionKafka | LectorKafka) -> None:
         self._abiertas.add(abierta)
-        abierta.atender(self.cliente.topicos)
+        abierta.atender()
         if self._vigia is None:
             self._vigia = asyncio.create_task(self._mirar_topicos())
 
@@ -139,15 +166,17 @@ class BrokerKafka:
             await asyncio.sleep(_VIGILANCIA_S)
             if self._abiertas:
                 try:
-                    await self.en_hilo(self.cliente.listar)
+                    ahora = await self.en_hilo(self.cliente.listar)
                 except ErrorBroker as error:
                     _log.warning("kafka.sin_topicos", error=str(error))  # se vuelve a mirar en la próxima vuelta
                 else:
-                    self._anunciar()
+                    if ahora != self._anunciados:
+                        self._anunciar()
 
     def _anunciar(self) -> None:
+        self._anunciados = dict(self.cliente.topicos)
         for abierta in list(self._abiertas):
-            abierta.atender(self.cliente.topicos)
+            abierta.atender()
 
 
 def _recoger(trabajo: asyncio.Future[T]) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import structlog
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicPartition,
@@ -27,9 +27,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from seedwork.infraestructura.brokers import BrokerNoDisponible, ErrorBroker
 from seedwork.infraestructura.brokers.kafka.configuracion import Configuracion
 
+T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 PLAZO_S = 8.0
+_AVISO_S = 5.0
+_REINTENTO_S = 0.1
+_PROPAGACION_S = 10.0  # lo que puede tardar Kafka en nombrar un tópico recién creado
 TAMANO_MAXIMO = 5 * 1024 * 1024
 _SOBRECARGA = 1024 * 1024  # lo que pueden ocupar además las cabeceras escapadas y el sobre
 _SIN_REMEDIO = (
@@ -44,6 +48,15 @@ _SIN_REMEDIO = (
     KafkaError.INVALID_REPLICATION_FACTOR,
     KafkaError.INVALID_PARTITIONS,
     KafkaError.POLICY_VIOLATION,
+)
+_PASAJEROS = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError._WAIT_COORD,
 )
 
 # librdkafka escribe por su cuenta en la salida de errores: aquí cada suceso lo cuenta quien lo sufre.
@@ -66,6 +79,8 @@ class Cliente:
         self._configuracion = configuracion
         self._candado = threading.Lock()
         self._admin: AdminClient | None = None
+        self._proximo_aviso = 0.0
+        self._creados: dict[str, tuple[int, float]] = {}
         self.topicos: dict[str, int] = {}
         """Los tópicos conocidos y sus particiones."""
 
@@ -78,7 +93,7 @@ class Cliente:
         return {
             "bootstrap.servers": self._configuracion.servidores,
             "client.id": "seedwork",
-            "error_cb": _anotar,
+            "error_cb": self._anotar,
             "logger": _registro_cliente,
             "socket.keepalive.enable": True,
             "reconnect.backoff.ms": 50,
@@ -109,11 +124,18 @@ class Cliente:
 
     # --- tópicos ----------------------------------------------------------------------------------------------------
 
+    def olvidar(self, topico: str) -> None:
+        """Kafka dice que ya no existe."""
+        self.topicos.pop(topico, None)
+        self._creados.pop(topico, None)
+
     def listar(self) -> dict[str, int]:
         """Los tópicos que hay ahora, con sus particiones."""
         with self.traducir():
             hay = self._abrir().list_topics(timeout=PLAZO_S).topics
-        self.topicos = {nombre: len(t.partitions) for nombre, t in hay.items() if t.error is None and t.partitions}
+        ahora = time.monotonic()
+        recientes = {nombre: n for nombre, (n, hasta_s) in list(self._creados.items()) if hasta_s > ahora}
+        self.topicos = recientes | {n: len(t.partitions) for n, t in hay.items() if t.error is None and t.partitions}
         return self.topicos
 
     def asegurar(self, nombres: Collection[str], *, compactado: bool = False, particiones: int | None = None) -> None:
@@ -141,14 +163,18 @@ class Cliente:
                     raise TopicoImposible(nombre, error.args[0].str()) from error
                 if codigo != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise self.como_nuestro(error) from error
+            self._creados[nombre] = particiones, time.monotonic() + _PROPAGACION_S
             self.topicos.setdefault(nombre, particiones)
 
     def limite(self, topico: str) -> int:
         """Los bytes que admite un mensaje de ese tópico, contando lo que el protocolo añade."""
         recurso = ConfigResource(ResourceType.TOPIC, topico)
-        with self.traducir():
+
+        def preguntar() -> int:
             [futuro] = self._abrir().describe_configs([recurso], request_timeout=PLAZO_S).values()
             return int(_resultado(futuro)["max.message.bytes"].value)
+
+        return self._insistir(preguntar)
 
     # --- posiciones -------------------------------------------------------------------------------------------------
 
@@ -168,32 +194,59 @@ class Cliente:
     def _posiciones(self, particiones: list[TopicPartition], cuales: OffsetSpec) -> list[TopicPartition]:
         if not particiones:
             return []
-        with self.traducir():
+
+        def preguntar() -> list[TopicPartition]:
             futuros = self._abrir().list_offsets(dict.fromkeys(particiones, cuales), request_timeout=PLAZO_S)
             return [TopicPartition(p.topic, p.partition, _resultado(futuro).offset) for p, futuro in futuros.items()]
 
+        return self._insistir(preguntar)
+
     def confirmada(self, grupo: str, particion: TopicPartition) -> bool:
         """Si ese grupo tiene una posición guardada en esa partición."""
-        with self.traducir():
-            pregunta = ConsumerGroupTopicPartitions(grupo, [particion])
-            [futuro] = self._abrir().list_consumer_group_offsets([pregunta], request_timeout=PLAZO_S).values()
-            posiciones: list[TopicPartition] = _resultado(futuro).topic_partitions
-        return any(posicion.offset >= 0 for posicion in posiciones)
+        with self._fuera_del_grupo(grupo) as consumidor:
+            [guardada] = consumidor.committed([particion], timeout=PLAZO_S)
+            if guardada.error is not None:
+                raise KafkaException(guardada.error)
+            return bool(guardada.offset >= 0)
 
     def fijar(self, grupo: str, posiciones: list[TopicPartition]) -> None:
         """Guarda las posiciones de un grupo que todavía no tiene consumidores; si ya los tiene, no hace nada."""
-        with self.traducir():
-            cambio = ConsumerGroupTopicPartitions(grupo, posiciones)
-            [futuro] = self._abrir().alter_consumer_group_offsets([cambio], request_timeout=PLAZO_S).values()
+
+        def guardar() -> None:
+            error = confirmar(consumidor, posiciones)
+            if error is not None and error.code() not in (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.NON_EMPTY_GROUP):
+                raise KafkaException(error)
+
+        with self._fuera_del_grupo(grupo) as consumidor:
+            self._insistir(guardar)
+
+    @contextlib.contextmanager
+    def _fuera_del_grupo(self, grupo: str) -> Iterator[Consumer]:
+        """Un consumidor que mira y guarda las posiciones del grupo sin entrar en él.
+
+        El administrador de librdkafka también sabe, pero tumba el proceso si el coordinador está arrancando.
+        """
+        consumidor = self.consumidor(grupo, session_timeout_ms=6000)
+        try:
+            with self.traducir():
+                yield consumidor
+        finally:
+            consumidor.close()
+
+    def _insistir(self, pregunta: Callable[[], T]) -> T:
+        """Un tópico o un grupo recién creados, no todos los servidores los conocen en seguida."""
+        limite = time.monotonic() + PLAZO_S
+        while True:
             try:
-                _resultado(futuro)
+                return pregunta()
             except KafkaException as error:
-                if _codigo(error) not in (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.NON_EMPTY_GROUP):
-                    raise
+                if _codigo(error) not in _PASAJEROS or time.monotonic() > limite:
+                    raise self.como_nuestro(error) from error
+            time.sleep(_REINTENTO_S)
 
     # --- errores ----------------------------------------------------------------------------------------------------
 
-    @contextmanager
+    @contextlib.contextmanager
     def traducir(self) -> Iterator[None]:
         try:
             yield
@@ -206,6 +259,12 @@ class Cliente:
         if fallo.code() in _SIN_REMEDIO:
             return ErrorBroker(f"Kafka en {donde} lo rechaza: {fallo.str()}")
         return BrokerNoDisponible(f"Kafka en {donde} no responde: {fallo.str()}")
+
+    def _anotar(self, error: KafkaError) -> None:
+        # El cliente lo repite por cada conexión y cada intento.
+        if (ahora := time.monotonic()) >= self._proximo_aviso:
+            self._proximo_aviso = ahora + _AVISO_S
+            _log.warning("kafka.sin_conexion", error=error.str())
 
     def _abrir(self) -> AdminClient:
         with self._candado:
@@ -225,5 +284,10 @@ def _codigo(error: KafkaException) -> int:
     return int(error.args[0].code())
 
 
-def _anotar(error: KafkaError) -> None:
-    _log.warning("kafka.sin_conexion", error=error.str())
+def confirmar(consumidor: Consumer, posiciones: list[TopicPartition]) -> KafkaError | None:
+    try:
+        hechas = consumidor.commit(offsets=posiciones, asynchronous=False)
+    except KafkaException as error:
+        fallo: KafkaError = error.args[0]
+        return fallo
+    return next((posicion.error for posicion in hechas or () if posicion.error is not None), None)

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
@@ -14,15 +14,16 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from seedwork.infraestructura.brokers import BrokerNoDisponible, ErrorBroker
+from seedwork.infraestructura.brokers.kafka import nombres
 from seedwork.infraestructura.brokers.kafka.asiento import leer
-from seedwork.infraestructura.brokers.kafka.cliente import PLAZO_S, Cliente
+from seedwork.infraestructura.brokers.kafka.cliente import PLAZO_S, Cliente, confirmar
 from seedwork.infraestructura.brokers.kafka.particion import SIN_POSICION, Particion
 from seedwork.infraestructura.brokers.kafka.reparto import Cual, Guardado, Reparto
 
 _log = structlog.get_logger(__name__)
 
 SESION_S = 8.0  # sin latido en este tiempo, Kafka da por muerto al consumidor y reparte lo suyo
-_LATIDO_S = 0.4
+_LATIDO_S = 0.3
 _SONDEO_S = 0.1
 _PULSO_MINIMO_S, _PULSO_MAXIMO_S = 0.002, 0.02
 _REINTENTO_S = 0.05
@@ -37,26 +38,37 @@ Peticion = tuple[Future[None], float]  # y hasta cuándo vale la pena
 class Consumo:
     """Un miembro del grupo `suscripcion`. Entra en él con `arrancar` y sale con `parar`.
 
-    Una partición que debe pasar a otro consumidor espera a que se responda por lo que hay de ella en manos de éste:
-    así una clave no está en dos manos. El cliente sólo se toca desde su hilo: confluent-kafka hace esperar, quizá para
-    siempre, a los demás hilos mientras uno esté leyendo.
+    El grupo sólo se reparte el tópico de reintentos: a quien le toca su partición n le tocan las de resto n de los
+    demás tópicos. Así cada tópico queda repartido por igual, una clave está en un solo consumidor aunque venga de
+    varios tópicos, y que aparezca uno nuevo no detiene a nadie.
+
+    Lo que debe pasar a otro consumidor espera a que se responda por lo que hay de ello en manos de éste: así una clave
+    no está en dos manos. El cliente sólo se toca desde su hilo: confluent-kafka hace esperar, quizá para siempre, a los
+    demás hilos mientras uno esté leyendo.
     """
 
     def __init__(
-        self, cliente: Cliente, suscripcion: str, reparto: Reparto, topicos: Collection[str], avisar: Callable[[], None]
+        self,
+        cliente: Cliente,
+        suscripcion: str,
+        reparto: Reparto,
+        topicos: Mapping[str, int],
+        avisar: Callable[[], None],
     ) -> None:
         self._cliente = cliente
         self._suscripcion = suscripcion
         self._reparto = reparto
-        self._topicos = set(topicos)
-        self._suscritos: set[str] = set()
+        self._propio = nombres.de_reintentos(suscripcion)
+        self._total = topicos[self._propio]
+        self._topicos = dict(topicos)
+        self._atendidos: dict[str, int] = {}
+        self._turnos: set[int] = set()  # las particiones del tópico de reintentos que le tocan
         self._avisar = avisar
         self._consumidor: Consumer | None = None
         self._hilo: threading.Thread | None = None
         self._parando = threading.Event()
         self._despierta = threading.Event()
         self._peticiones: deque[Peticion] = deque()
-        self._en_vuelo: tuple[list[Guardado], list[Peticion], float] | None = None
         self._proximo_guardado = 0.0
         self._pulso_s = _PULSO_MINIMO_S
         self._lleno_desde: float | None = None
@@ -69,9 +81,15 @@ class Consumo:
             self._hilo = threading.Thread(target=self._correr, name=f"kafka-{self._suscripcion}", daemon=True)
             self._hilo.start()
 
-    def atender(self, topicos: Collection[str]) -> None:
-        """Los tópicos que existen y le interesan."""
-        self._topicos = set(topicos)
+    def atender(self, topicos: Mapping[str, int]) -> None:
+        """Los tópicos que le interesan y sus particiones; los que ya tenía siguen, que borrados pueden volver."""
+        if nuevos := {t: n for t, n in topicos.items() if n > self._topicos.get(t, 0)}:
+            self._topicos = self._topicos | nuevos
+
+    @property
+    def con_parte(self) -> bool:
+        """Si ya le ha tocado algo."""
+        return bool(self._turnos)
 
     def hay_sitio(self) -> None:
         """Se dio algo de lo leído: puede que quepa más."""
@@ -107,7 +125,9 @@ class Consumo:
                 heartbeat_interval_ms=int(_LATIDO_S * 1000),
                 max_poll_interval_ms=int(REVOCACION_S * 1000) * 3,
                 topic_metadata_refresh_interval_ms=30_000,
-                on_commit=self._al_guardar,
+            )
+            self._consumidor.subscribe(
+                [self._propio], on_assign=self._al_asignar, on_revoke=self._al_revocar, on_lost=self._al_perder
             )
             while not self._parando.is_set():
                 self._vuelta(self._consumidor)
@@ -125,25 +145,20 @@ class Consumo:
             self._avisar()
 
     def _vuelta(self, consumidor: Consumer) -> None:
-        if self._topicos != self._suscritos:
-            self._suscritos = set(self._topicos)
-            consumidor.subscribe(
-                sorted(self._suscritos), on_assign=self._al_asignar, on_revoke=self._al_revocar, on_lost=self._al_perder
-            )
+        if self._topicos is not self._atendidos:
+            antes, self._atendidos = self._atendidos, self._topicos
+            nuevas = self._mias(self._turnos, self._atendidos) - self._mias(self._turnos, antes)
+            self._empezar(consumidor, nuevas)
         self._atender_peticiones()
         if not self._regular(consumidor):
-            if self._en_vuelo is not None:
-                self._entrar(consumidor.consume(1, 0))  # no por él: leer atiende también los acuses
             self._dormir()
         elif llegados := consumidor.consume(_TANDA, 0):
             self._pulso_s = _PULSO_MINIMO_S
             self._entrar(llegados)
-        elif self._en_vuelo is not None:
-            self._entrar(consumidor.consume(1, _PULSO_MINIMO_S))
         elif self._peticiones or self._reparto.ocupado:
             self._dormir()  # pronto habrá algo que guardar, y mientras lee no puede atenderlo
-        else:
-            self._entrar(consumidor.consume(1, _SONDEO_S))
+        elif primero := consumidor.consume(1, _SONDEO_S):
+            self._entrar(primero + consumidor.consume(_TANDA, 0))
 
     def _dormir(self) -> None:
         if self._despierta.wait(self._pulso_s):
@@ -204,17 +219,28 @@ class Consumo:
 
     # --- particiones que entran y salen -----------------------------------------------------------------------------
 
+    def _mias(self, turnos: Collection[int], topicos: Mapping[str, int]) -> set[Cual]:
+        return {(t, n) for t, cuantas in topicos.items() for n in range(cuantas) if n % self._total in turnos}
+
     def _al_asignar(self, consumidor: Consumer, particiones: list[TopicPartition]) -> None:
-        if not particiones:
+        llegan = {p.partition for p in particiones}
+        self._empezar(consumidor, self._mias(llegan, self._atendidos))
+        self._turnos |= llegan
+        self._avisar()
+
+    def _empezar(self, consumidor: Consumer, cuales: Collection[Cual]) -> None:
+        if not cuales:
             return
-        guardadas = self._leer_posiciones(consumidor, particiones)
+        for topico in {topico for topico, _ in cuales} - {self._propio}:
+            with contextlib.suppress(KafkaException):  # sin saber ya quién la tiene, tardaría un segundo más en leerla
+                consumidor.list_topics(topico, PLAZO_S)
+        guardadas = self._leer_posiciones(consumidor, _particiones(cuales))
         desde = self._reparto.asignar(
             (p.topic, p.partition, leer(p.offset if p.offset >= 0 else SIN_POSICION, p.metadata)) for p in guardadas
         )
         consumidor.incremental_assign(
             [TopicPartition(t, n, offset if offset >= 0 else _OFFSET_INICIO) for t, n, offset in desde]
         )
-        self._avisar()
 
     def _leer_posiciones(self, consumidor: Consumer, particiones: list[TopicPartition]) -> list[TopicPartition]:
         limite = time.monotonic() + SESION_S * 2
@@ -231,64 +257,45 @@ class Consumo:
                 time.sleep(_SONDEO_S)
 
     def _al_revocar(self, consumidor: Consumer, particiones: list[TopicPartition]) -> None:
-        salen = self._reparto.soltar_particiones((p.topic, p.partition) for p in particiones)
+        cuales = self._quitar(particiones)
+        salen = self._reparto.soltar_particiones(cuales)
         limite = time.monotonic() + REVOCACION_S
         while any(p.en_mano for p in salen) and not self._parando.is_set() and time.monotonic() < limite:
-            self._atender_peticiones(esperar=True)
+            self._atender_peticiones()
             self._dormir()
         try:
             self._guardar_final(salen)
         except ErrorBroker as error:
             _log.warning("kafka.posiciones_perdidas", suscripcion=self._suscripcion, error=str(error))
         self._reparto.olvidar(salen)
-        self._pausadas -= {(p.topic, p.partition) for p in particiones}
-        consumidor.incremental_unassign(particiones)
+        consumidor.incremental_unassign(_particiones(cuales))
 
     def _al_perder(self, consumidor: Consumer, particiones: list[TopicPartition]) -> None:
         _log.warning("kafka.particiones_perdidas", suscripcion=self._suscripcion, cuantas=len(particiones))
-        self._reparto.perder((p.topic, p.partition) for p in particiones)
-        self._pausadas -= {(p.topic, p.partition) for p in particiones}
-        consumidor.incremental_unassign(particiones)
+        cuales = self._quitar(particiones)
+        self._reparto.perder(cuales)
+        consumidor.incremental_unassign(_particiones(cuales))
+
+    def _quitar(self, particiones: Sequence[TopicPartition]) -> set[Cual]:
+        """Lo que deja de tocarle con esas particiones del tópico de reintentos."""
+        salen = {p.partition for p in particiones}
+        cuales = self._mias(self._turnos & salen, self._atendidos)
+        self._turnos -= salen
+        self._pausadas -= cuales
+        return cuales
 
     # --- guardar ----------------------------------------------------------------------------------------------------
 
-    def _atender_peticiones(self, *, esperar: bool = False) -> None:
-        """Guarda lo que se haya pedido; sin `esperar`, el acuse llega mientras se lee."""
+    def _atender_peticiones(self) -> None:
         ahora = time.monotonic()
-        if self._en_vuelo is not None:
-            if not esperar and ahora < self._en_vuelo[2]:
-                return
-            self._al_guardar(KafkaError(KafkaError._TIMED_OUT, "no acusó"), [])
         if not self._peticiones or ahora < self._proximo_guardado:
             return
         peticiones = [self._peticiones.popleft() for _ in range(len(self._peticiones))]
-        lote = self._reparto.por_guardar()
-        if not lote:
-            for futuro, _ in peticiones:
-                _cumplir(futuro, None)
-            return
-        self._en_vuelo = (lote, peticiones, ahora + PLAZO_S)
-        if esperar:
-            self._al_guardar(self._confirmar(lote), [])
-        else:
-            assert self._consumidor is not None  # noqa: S101 - sin él no hay particiones que guardar
-            try:
-                self._consumidor.commit(offsets=_posiciones(lote), asynchronous=True)
-            except KafkaException as error:
-                self._al_guardar(error.args[0], [])
-
-    def _al_guardar(self, fallo: KafkaError | None, posiciones: list[TopicPartition]) -> None:
-        if self._en_vuelo is None:
-            return
-        lote, peticiones, _ = self._en_vuelo
-        self._en_vuelo = None
-        fallo = fallo or next((posicion.error for posicion in posiciones if posicion.error is not None), None)
+        fallo = self._guardar()
         if fallo is None:
-            self._reparto.guardado(lote)
             for futuro, _ in peticiones:
                 _cumplir(futuro, None)
             return
-        self._reparto.sin_guardar(lote)
         ahora = time.monotonic()
         self._proximo_guardado = ahora + _REINTENTO_S
         error = BrokerNoDisponible(f"Kafka no guardó las posiciones de {self._suscripcion!r}: {fallo.str()}")
@@ -299,9 +306,6 @@ class Consumo:
                 self._peticiones.appendleft((futuro, limite))
 
     def _contestar(self, error: ErrorBroker | None) -> None:
-        if self._en_vuelo is not None:
-            self._peticiones.extend(self._en_vuelo[1])
-            self._en_vuelo = None
         with contextlib.suppress(IndexError):
             while True:
                 _cumplir(self._peticiones.popleft()[0], error)
@@ -314,24 +318,17 @@ class Consumo:
             time.sleep(_REINTENTO_S)
 
     def _guardar(self, particiones: Sequence[Particion] | None = None, *, final: bool = False) -> KafkaError | None:
+        """El fallo, si lo hubo. Confirmar es síncrono: entretanto el cliente sigue trayendo mensajes."""
         lote = self._reparto.por_guardar(particiones, final=final)
         if not lote:
             return None
-        fallo = self._confirmar(lote)
+        assert self._consumidor is not None  # noqa: S101 - sin él no hay particiones que guardar
+        fallo = confirmar(self._consumidor, _posiciones(lote))
         if fallo is None:
             self._reparto.guardado(lote)
         else:
             self._reparto.sin_guardar(lote)
         return fallo
-
-    def _confirmar(self, lote: list[Guardado]) -> KafkaError | None:
-        assert self._consumidor is not None  # noqa: S101 - sin él no hay particiones que guardar
-        try:
-            hechas = self._consumidor.commit(offsets=_posiciones(lote), asynchronous=False)
-        except KafkaException as error:
-            fallo: KafkaError = error.args[0]
-            return fallo
-        return next((posicion.error for posicion in hechas or () if posicion.error is not None), None)
 
 
 _OFFSET_INICIO = -2

@@ -7,7 +7,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -50,11 +50,11 @@ class LectorKafka:
     def interesa(self, topico: str) -> bool:
         return nombres.es_de_usuario(topico) and self._coincide(topico)
 
-    def atender(self, existentes: Collection[str]) -> None:
-        topicos = self._broker.cliente.topicos
-        for topico in existentes:
+    def atender(self) -> None:
+        """Se entera de los tópicos que hay ahora."""
+        for topico, cuantas in dict(self._broker.cliente.topicos).items():  # otro hilo los cambia
             if self.interesa(topico):
-                for n in range(topicos.get(topico, 0)):
+                for n in range(cuantas):
                     if (topico, n) not in self._conocidas:
                         self._conocidas.add((topico, n))
                         self._nuevas.append(TopicPartition(topico, n, _INICIO))

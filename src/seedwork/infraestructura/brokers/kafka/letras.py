@@ -13,7 +13,7 @@ from seedwork.infraestructura.brokers.kafka import cabeceras, nombres, sobre
 from seedwork.infraestructura.brokers.kafka.cliente import PLAZO_S, Cliente
 from seedwork.infraestructura.brokers.kafka.particion import Registro
 from seedwork.infraestructura.brokers.kafka.publicador import Envio
-from seedwork.infraestructura.brokers.kafka.vuelta import envio_de_vuelta
+from seedwork.infraestructura.brokers.kafka.vuelta import envio_de_letra_reenviada
 
 if TYPE_CHECKING:
     from seedwork.infraestructura.brokers.kafka.broker import BrokerKafka
@@ -31,7 +31,7 @@ def envio_de_letra(suscripcion: str, registro: Registro, motivo: str, intentos: 
         "motivo": motivo[:_MOTIVO_MAXIMO],
         "intentos": intentos,
         "fecha_ms": fecha_ms,
-        "topico": registro.topico,
+        "topico": registro.topico or particion.topico,
         "clave": sobre.a_texto(bruto.key()),
     }
     return Envio(
@@ -62,14 +62,12 @@ class LetrasMuertasKafka:
         if bruta is None:
             return False
         datos, brutas = sobre.quitar(bruta.headers())
-        vuelta = envio_de_vuelta(
+        vuelta = envio_de_letra_reenviada(
             nombres.de_reintentos(datos["suscripcion"]),
             datos["topico"],
             sobre.de_texto(datos["clave"]),
             bruta.value(),
             brutas,
-            intentos=0,
-            vence_ms=0,
         )
         await self._broker.publicador.enviar([vuelta])
         await self._borrar(bruta)

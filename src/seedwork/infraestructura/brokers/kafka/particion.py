@@ -13,49 +13,35 @@ SIN_POSICION = -1
 
 
 class Registro:
-    """Un mensaje leído y sin terminar."""
+    """Un mensaje leído y sin terminar. Lo que casi ninguno tiene es de la clase hasta que lo tenga."""
 
-    __slots__ = (
-        "aplazada",
-        "brutas",
-        "bruto",
-        "clave",
-        "en_mano",
-        "hecha",
-        "intentos",
-        "offset",
-        "particion",
-        "sospechosa",
-        "tamano",
-        "topico",
-        "vence_ms",
-    )  # fmt: skip
+    topico: str | None = None  # el del mensaje, si no es el de la partición
+    brutas: list[cabeceras.Bruta] | None = None  # las del mensaje, si las del bruto llevan un sobre
+    intentos = 0
+    sospechosa = False
+    vence_ms = 0
+    aplazada = False  # lo guardado dice que nadie la tiene: hay que guardar que ya no es así
+    en_mano = False
+    hecha = False
 
     def __init__(self, particion: Particion, offset: int, bruto: Any) -> None:
         self.particion = particion
         self.offset = offset
         self.bruto = bruto
-        self.brutas: list[cabeceras.Bruta] | None = None  # las del mensaje, si las del bruto llevan un sobre
-        self.topico: str = particion.topico
-        self.intentos = 0
-        self.sospechosa = False
-        self.vence_ms = 0
-        self.aplazada = False  # lo guardado dice que nadie la tiene: hay que guardar que ya no es así
-        self.en_mano = False
-        self.hecha = False
         clave, cuerpo = bruto.key(), bruto.value()
-        self.clave: str | None = None if clave is None else cabeceras.texto(clave)
+        self.clave: str | None = None if clave is None else clave.decode("utf-8", "backslashreplace")
         self.tamano = len(cuerpo) if cuerpo else 0
 
     def cabeceras_brutas(self) -> list[cabeceras.Bruta]:
         return (self.bruto.headers() or []) if self.brutas is None else self.brutas
 
     def entrega(self) -> Entrega:
+        brutas = self.bruto.headers() if self.brutas is None else self.brutas
         mensaje = Mensaje(
-            topico=self.topico,
+            topico=self.topico or self.particion.topico,
             cuerpo=self.bruto.value() or b"",
             clave=self.clave,
-            cabeceras=cabeceras.de_kafka(self.cabeceras_brutas()),
+            cabeceras=cabeceras.de_kafka(brutas) if brutas else {},
         )
         return Entrega(mensaje, self.intentos, self.sospechosa, self)
 
@@ -69,12 +55,13 @@ class Particion:
         self.cola: deque[Registro] = deque()  # lo que aún no se dio a nadie
         self.leido = asiento.base  # la próxima por leer
         self.en_mano = 0
+        self.saltadas = 0  # las terminadas que siguen en `orden`
         self.reparte = True
         self.sucia = False
-        self.hechas: set[int] = set()
         self.anotadas: dict[int, Registro] = {}
         self.horizonte = self.asegurado = asiento.base  # hasta dónde se dio, y hasta dónde está guardado que se dio
         self._previas = asiento
+        self._recordadas = bool(asiento.hechas or asiento.sospechosas or asiento.anotadas)
 
     @property
     def base(self) -> int:
@@ -83,42 +70,43 @@ class Particion:
 
     def leer(self, bruto: Any) -> Registro | None:
         """Lo apunta como leído; None si ya se había leído o terminado."""
-        offset = bruto.offset()
+        offset: int = bruto.offset()
         if offset < self.leido:
             if offset > 0:
                 return None
             self._empezar_otra_vez()  # el tópico se borró y se volvió a crear: sus posiciones empiezan de nuevo
         self.leido = offset + 1
-        previas = self._previas
         registro = Registro(self, offset, bruto)
+        if self._recordadas and self._recordar(registro):
+            return None
+        self.orden.append(registro)
+        return registro
+
+    def _recordar(self, registro: Registro) -> bool:
+        """Le pone lo que dejó guardado el dueño anterior; dice si ya estaba terminado."""
+        previas, offset = self._previas, registro.offset
         if offset in previas.hechas:
             previas.hechas.discard(offset)
             if self.orden:
                 registro.hecha, registro.bruto = True, None
                 self.orden.append(registro)
-                self.hechas.add(offset)
-            return None
-        self.orden.append(registro)
-        if previas.sospechosas:
-            registro.sospechosa = any(desde <= offset < hasta for desde, hasta in previas.sospechosas)
+                self.saltadas += 1
+            return True
+        registro.sospechosa = any(desde <= offset < hasta for desde, hasta in previas.sospechosas)
         if (anotada := previas.anotadas.pop(offset, None)) is not None:
             registro.intentos, registro.vence_ms = anotada
             self.anotadas[offset] = registro
             if registro.vence_ms:
                 registro.sospechosa, registro.aplazada = False, True
-        return registro
+        return False
 
-    def terminar(self, registro: Registro) -> None:
-        registro.hecha, registro.bruto = True, None
+    def avanzar(self) -> None:
+        """Olvida lo terminado que ya no tiene nada delante."""
         self.sucia = True
-        self.anotadas.pop(registro.offset, None)
         orden = self.orden
-        if orden[0] is not registro:
-            self.hechas.add(registro.offset)
-            return
-        orden.popleft()
         while orden and orden[0].hecha:
-            self.hechas.discard(orden.popleft().offset)
+            orden.popleft()
+            self.saltadas -= 1
 
     def anotar(self, registro: Registro) -> None:
         """Sus intentos o su espera ya no son los de un mensaje recién publicado."""
@@ -130,10 +118,11 @@ class Particion:
         base, previas = self.base, self._previas
         anotadas = {o: a for o, a in previas.anotadas.items() if o >= base}
         anotadas.update((o, (r.intentos, r.vence_ms)) for o, r in self.anotadas.items())
+        saltadas = {r.offset for r in self.orden if r.hecha} if self.saltadas else set()
         return Asiento(
             base,
             dueno,
-            {o for o in previas.hechas if o >= base} | self.hechas,
+            {o for o in previas.hechas if o >= base} | saltadas,
             self._sospechosas(base, final=final),
             anotadas,
         )
@@ -149,11 +138,10 @@ class Particion:
 
     def _empezar_otra_vez(self) -> None:
         for registro in self.orden:
-            registro.hecha = True
+            registro.hecha, registro.en_mano = True, False
         self.orden.clear()
         self.cola.clear()
-        self.hechas.clear()
         self.anotadas.clear()
-        self.en_mano = 0
+        self.en_mano = self.saltadas = 0
         self.horizonte = self.asegurado = 0
-        self._previas = Asiento(0)
+        self._previas, self._recordadas = Asiento(0), False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +19,7 @@ from seedwork.infraestructura.brokers.kafka import cabeceras
 from seedwork.infraestructura.brokers.kafka.cliente import PLAZO_S, TAMANO_MAXIMO, Cliente, TopicoImposible
 
 _SONDEO_S = 0.005
-_SEGUIDOS = 100  # sin clave, a una misma partición antes de pasar a la siguiente
+_SEGUIDOS = 20  # sin clave, a una misma partición antes de pasar a la siguiente
 _POR_COMPROBAR = 900_000  # bytes que cualquier tópico admite mientras nadie haya bajado su límite
 _MAL_TOPICO = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
 
@@ -95,9 +96,17 @@ class Publicador:
         for mensaje in mensajes:
             if len(mensaje.cuerpo) > _POR_COMPROBAR:
                 self._exigir_que_quepa(mensaje)
-        self._producir(
-            ((m.topico, m.cuerpo, m.clave, cabeceras.a_kafka(m.cabeceras)) for m in mensajes), lote, mensajes
+        salidas = (
+            (
+                m.topico,
+                m.cuerpo,
+                m.clave,
+                -1 if m.clave is not None else self._particion(m.topico),
+                cabeceras.a_kafka(m.cabeceras) if m.cabeceras else None,
+            )
+            for m in mensajes
         )
+        self._producir(salidas, lote, len(mensajes))
 
     def _exigir_que_quepa(self, mensaje: Mensaje) -> None:
         limite = self._limites.get(mensaje.topico)
@@ -110,17 +119,13 @@ class Publicador:
 
     def _encolar(self, envios: Sequence[Envio], lote: _Lote, topico: dict[str, Any]) -> None:
         self._cliente.asegurar({envio.topico for envio in envios}, **topico)
-        self._producir(((e.topico, e.cuerpo, e.clave, e.cabeceras) for e in envios), lote, envios)
+        self._producir(((e.topico, e.cuerpo, e.clave, -1, e.cabeceras) for e in envios), lote, len(envios))
 
-    def _producir(
-        self, salidas: Iterable[tuple[str, Any, Any, Any]], lote: _Lote, de: Sequence[Mensaje] | Sequence[Envio]
-    ) -> None:
+    def _producir(self, salidas: Iterable[tuple[str, Any, Any, int, Any]], lote: _Lote, cuantas: int) -> None:
         productor = self._abrir()
-        lote.faltan = len(de)
+        lote.faltan = cuantas
         limite = time.monotonic() + PLAZO_S
-        sin_clave = {topico: self._particion(topico) for topico in {m.topico for m in de if m.clave is None}}
-        for topico, cuerpo, clave, propias in salidas:
-            particion = sin_clave[topico] if clave is None else -1
+        for topico, cuerpo, clave, particion, propias in salidas:
             while True:
                 try:
                     productor.produce(topico, cuerpo, clave, particion, lote.acuse, headers=propias)
@@ -134,8 +139,11 @@ class Publicador:
                     raise self._cliente.como_nuestro(error) from error
 
     def _particion(self, topico: str) -> int:
-        # Seguidas a una misma: lo de un lote sin claves llega también en su orden.
-        turno = self._turnos[topico] = self._turnos.get(topico, 0) + 1
+        """Seguidos a una misma: lo poco que se publica junto y sin claves llega también en su orden."""
+        turno = self._turnos.get(topico)
+        if turno is None:
+            turno = random.randrange(1 << 16) * _SEGUIDOS  # noqa: S311 - que no empiecen todos por la misma
+        self._turnos[topico] = turno + 1
         return turno // _SEGUIDOS % self._cliente.topicos.get(topico, 1)
 
     def _abrir(self) -> Producer:
@@ -165,7 +173,7 @@ class Publicador:
     def _como_nuestro(self, error: KafkaError, rechazado: Any, mensajes: Sequence[Mensaje]) -> ErrorBroker:
         self._si_es_fatal(error)
         if error.code() in _MAL_TOPICO:
-            self._cliente.topicos.pop(rechazado.topic(), None)
+            self._cliente.olvidar(rechazado.topic())
         if error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.TOPIC_EXCEPTION):
             for mensaje in mensajes:
                 if mensaje.topico == rechazado.topic() and mensaje.cuerpo == (rechazado.value() or b""):

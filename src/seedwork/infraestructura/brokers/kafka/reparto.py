@@ -9,8 +9,8 @@ import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import count, islice
+from collections.abc import Collection, Iterable, Sequence
+from itertools import count
 from typing import Any
 
 from seedwork.infraestructura.brokers import Entrega
@@ -60,8 +60,10 @@ class Reparto:
             for topico, numero, asiento in asientos:
                 cual = (topico, numero)
                 particion = self._perdidas.pop(cual, None)
-                if particion is None or (asiento.base != SIN_POSICION and asiento.dueno != self._dueno):
-                    particion = Particion(topico, numero, asiento)
+                if particion is not None and asiento.base != SIN_POSICION and asiento.dueno != self._dueno:
+                    self._abandonar(particion)
+                    particion = None
+                particion = particion or Particion(topico, numero, asiento)
                 self._reanudar(particion)
                 self._particiones[cual] = particion
                 desde.append((topico, numero, particion.leido))
@@ -94,7 +96,15 @@ class Reparto:
         with self.candado:
             for particion in particiones:
                 self._particiones.pop((particion.topico, particion.numero), None)
-                self._bytes_vivos -= sum(r.tamano for r in particion.orden if not r.hecha)
+                self._abandonar(particion)
+
+    def _abandonar(self, particion: Particion) -> None:
+        """Lo que quede de ella en alguna mano ya es de otro: responder por ello no hace nada."""
+        for registro in particion.orden:
+            if not registro.hecha:
+                registro.en_mano = False
+                self._bytes_vivos -= registro.tamano
+        particion.en_mano = 0
 
     def todas(self) -> list[Cual]:
         with self.candado:
@@ -126,34 +136,32 @@ class Reparto:
     # --- leer -------------------------------------------------------------------------------------------------------
 
     def entrar(self, brutos: Iterable[Any]) -> None:
+        cuantos = tamano = 0
         with self.candado:
             for bruto in brutos:
                 particion = self._particiones.get((bruto.topic(), bruto.partition()))
-                if particion is None:
+                if particion is None or (registro := particion.leer(bruto)) is None:
                     continue
-                registro = particion.leer(bruto)
-                if registro is not None:
-                    self._abrir(registro)
-                    self._bytes_vivos += registro.tamano
-                    if particion.reparte:
-                        self._encolar(registro)
-
-    def _abrir(self, registro: Registro) -> None:
-        if registro.particion.topico != self._topico_reintentos:
-            return
-        datos, brutas = sobre.quitar(registro.bruto.headers() or [])
-        if datos:
-            registro.brutas = brutas
-            registro.topico = str(datos.get("topico", registro.topico))
-            if registro.offset not in registro.particion.anotadas:
-                registro.intentos = int(datos.get("intentos", 0))
-                registro.vence_ms = int(datos.get("vence_ms", 0))
+                self._bytes_vivos += registro.tamano
+                if particion.topico == self._topico_reintentos:
+                    _abrir(registro)
+                if not particion.reparte:
+                    continue
+                if registro.vence_ms:
+                    self._encolar(registro)
+                else:
+                    particion.cola.append(registro)
+                    cuantos += 1
+                    tamano += registro.tamano
+            self._en_cola += cuantos
+            self._bytes_en_cola += tamano
 
     def _encolar(self, registro: Registro) -> None:
-        if registro.vence_ms > ahora_ms():
+        if registro.vence_ms > 0 and registro.vence_ms > ahora_ms():
             self._esperar(registro)
         else:
-            registro.vence_ms = 0
+            if registro.vence_ms:
+                registro.vence_ms = 0
             registro.particion.cola.append(registro)
             self._en_cola += 1
             self._bytes_en_cola += registro.tamano
@@ -207,38 +215,47 @@ class Reparto:
                     registro = carril.popleft()
                     self._n_apartadas -= 1
                     self._bytes_apartados -= registro.tamano
-                    cabe -= registro.tamano
-                    lote.append(registro)
+                    if not registro.hecha:
+                        cabe -= registro.tamano
+                        lote.append(registro)
                 if not carril:
                     del self._apartadas[clave]
-            nuevas = self._nuevas(excepto)
-            while len(lote) < maximo and cabe > 0 and (nueva := next(nuevas, None)) is not None:
-                cabe -= nueva.tamano
-                lote.append(nueva)
+            self._nuevas(lote, maximo, cabe, excepto)
             return lote, self._dar(lote, maximo)
 
-    def _nuevas(self, excepto: Collection[str]) -> Iterator[Registro]:
-        """Saca de las colas lo que se pueda dar, por turnos; quien lo recorre para cuando tiene bastante."""
+    def _nuevas(self, lote: list[Registro], maximo: int, cabe: int, excepto: Collection[str]) -> None:
+        """Saca de las colas lo que se pueda dar, por turnos."""
         self._turnos.rotate(-1)
         activas = [particion for particion in self._turnos if particion.cola]
         while activas:
             for particion in activas:
-                yield from self._tanda(particion, excepto)
+                if len(lote) >= maximo or cabe <= 0:
+                    return
+                cabe -= self._tanda(particion.cola, lote, min(_TANDA, maximo - len(lote)), cabe, excepto)
                 if self._n_apartadas >= APARTADAS_MAXIMO or self._bytes_apartados >= ESPERA_BYTES:
                     return
             activas = [particion for particion in activas if particion.cola]
 
-    def _tanda(self, particion: Particion, excepto: Collection[str]) -> Iterator[Registro]:
-        cola, apartadas = particion.cola, self._apartadas
-        for _ in range(min(_TANDA, len(cola))):
+    def _tanda(
+        self, cola: deque[Registro], lote: list[Registro], maximo: int, cabe: int, excepto: Collection[str]
+    ) -> int:
+        """Los bytes que pasaron al lote."""
+        apartadas = self._apartadas
+        todas = not (excepto or apartadas)
+        antes, sacados, pasados = len(cola), 0, 0
+        for _ in range(min(maximo, antes)):
             registro = cola.popleft()
-            self._en_cola -= 1
-            self._bytes_en_cola -= registro.tamano
-            clave = registro.clave
-            if clave is not None and (clave in excepto or clave in apartadas):
-                self._al_carril(registro)
+            sacados += registro.tamano
+            if todas or (clave := registro.clave) is None or not (clave in excepto or clave in apartadas):
+                lote.append(registro)
+                pasados += registro.tamano
+                if pasados >= cabe:
+                    break
             else:
-                yield registro
+                self._al_carril(registro)
+        self._en_cola -= antes - len(cola)
+        self._bytes_en_cola -= sacados
+        return pasados
 
     def _al_carril(self, registro: Registro) -> None:
         self._apartadas.setdefault(registro.clave, deque()).append(registro)
@@ -252,7 +269,8 @@ class Reparto:
             _, _, registro = heapq.heappop(self._esperando)
             registro.vence_ms = 0
             self._bytes_espera -= registro.tamano
-            vencidas.append(registro)
+            if not registro.hecha:
+                vencidas.append(registro)
         self._apartar(vencidas)
 
     def _apartar(self, registros: Sequence[Registro]) -> None:
@@ -280,7 +298,7 @@ class Reparto:
                 particion.sucia = sin_guardar = True
                 if len(lote) >= maximo and particion.cola:
                     # Hay más esperando: se guarda de una vez que también se darán las siguientes.
-                    *_, ultima = islice(particion.cola, 2 * maximo)
+                    ultima = particion.cola[min(2 * maximo, len(particion.cola)) - 1]
                     particion.horizonte = max(particion.horizonte, ultima.offset + 1)
         return sin_guardar
 
@@ -292,14 +310,19 @@ class Reparto:
 
     def terminar(self, registros: Iterable[Registro]) -> None:
         with self.candado:
+            tocadas = set()
             for registro in registros:
                 if registro.en_mano:
-                    self._fuera_de_mano(registro)
-                    self._terminar(registro)
-
-    def _terminar(self, registro: Registro) -> None:
-        self._bytes_vivos -= registro.tamano
-        registro.particion.terminar(registro)
+                    particion = registro.particion
+                    particion.en_mano -= 1
+                    particion.saltadas += 1
+                    tocadas.add(particion)
+                    self._bytes_vivos -= registro.tamano
+                    registro.en_mano, registro.hecha, registro.bruto = False, True, None
+                    if particion.anotadas:
+                        particion.anotadas.pop(registro.offset, None)
+            for particion in tocadas:
+                particion.avanzar()
 
     def _fuera_de_mano(self, registro: Registro) -> None:
         registro.en_mano = False
@@ -394,6 +417,16 @@ class Reparto:
         with self.candado:
             for particion, *_ in lote:
                 particion.sucia = True
+
+
+def _abrir(registro: Registro) -> None:
+    datos, brutas = sobre.quitar(registro.bruto.headers() or [])
+    if datos:
+        registro.brutas = brutas
+        registro.topico = str(datos.get("topico", registro.particion.topico))
+        if registro.offset not in registro.particion.anotadas:
+            registro.intentos = int(datos.get("intentos", 0))
+            registro.vence_ms = int(datos.get("vence_ms", 0))
 
 
 def _posicion(registro: Registro) -> tuple[str, int, int]:

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from seedwork.infraestructura.brokers.kafka.broker import BrokerKafka
 
 _CIERRE_S = 6.0
+_ENTRADA_S = 3.0  # el grupo puede tardar en contar con uno más; quien sobre entrará cuando haga falta
 
 
 class SuscripcionKafka:
-    """Un consumidor dentro de una suscripción. Entra en el grupo la primera vez que pide algo."""
+    """Un consumidor dentro de una suscripción."""
 
     def __init__(self, broker: BrokerKafka, nombre: str, coincide: Callable[[str], bool]) -> None:
         self._broker = broker
@@ -35,22 +36,33 @@ class SuscripcionKafka:
         self._aviso = Aviso()
         propio = nombres.de_reintentos(nombre)
         self._reparto = Reparto(uuid.uuid4().hex[:12], propio)
-        self._consumo = Consumo(broker.cliente, nombre, self._reparto, [propio], self._aviso.dar)
+        self._particiones_propias = {propio: broker.cliente.topicos[propio]}
+        self._consumo = Consumo(broker.cliente, nombre, self._reparto, self._suyos(), self._aviso.dar)
         self._cerrada = False
         self._guardando: asyncio.Task[None] | None = None
         self._despues: asyncio.Task[None] | None = None
-        self.atender(broker.cliente.topicos)
 
-    def atender(self, existentes: Collection[str]) -> None:
+    def _suyos(self) -> dict[str, int]:
+        hay = dict(self._broker.cliente.topicos)  # otro hilo los cambia
+        suyos = {t: n for t, n in hay.items() if nombres.es_de_usuario(t) and self._coincide(t)}
+        return suyos | self._particiones_propias
+
+    def atender(self) -> None:
         """Se entera de los tópicos que hay ahora."""
-        suyos = {topico for topico in existentes if nombres.es_de_usuario(topico) and self._coincide(topico)}
-        self._consumo.atender(suyos | {nombres.de_reintentos(self._nombre)})
+        self._consumo.atender(self._suyos())
+
+    async def entrar(self) -> None:
+        """Entra en el grupo, y le da un tiempo para que le toque su parte."""
+        self._consumo.arrancar()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ENTRADA_S):
+                while not (self._consumo.con_parte or self._consumo.terminado.is_set()):
+                    await self._aviso.proximo().wait()
 
     # --- recibir ----------------------------------------------------------------------------------------------------
 
     async def recibir(self, maximo: int, excepto: Collection[str] = ()) -> list[Entrega]:
         while not (self._cerrada or self._broker.cerrado):
-            self._consumo.arrancar()
             aviso = self._aviso.proximo()
             registros, guardar = self._reparto.tomar(maximo, excepto)
             if registros:
@@ -86,7 +98,7 @@ class SuscripcionKafka:
 
     async def confirmar(self, entregas: Sequence[Entrega]) -> None:
         self._broker.exigir_abierto()
-        self._reparto.terminar(entrega.referencia for entrega in entregas)
+        self._reparto.terminar([entrega.referencia for entrega in entregas])
         await self._desahogar()
         await self._guardar()
 
@@ -133,16 +145,9 @@ class SuscripcionKafka:
                 raise
 
     async def _a_reintentos(self, registro: Registro, intentos: int, vence_ms: int) -> None:
-        envio = envio_de_vuelta(
-            nombres.de_reintentos(self._nombre),
-            registro.topico,
-            registro.bruto.key(),
-            registro.bruto.value(),
-            registro.cabeceras_brutas(),
-            intentos=intentos,
-            vence_ms=vence_ms,
-        )
-        await self._broker.publicador.enviar([envio])
+        propio = nombres.de_reintentos(self._nombre)
+        vuelta = envio_de_vuelta(propio, registro, intentos=intentos, vence_ms=vence_ms)
+        await self._broker.publicador.enviar([vuelta])
         self._reparto.terminar([registro])
 
     # --- guardar y cerrar -------------------------------------------------------------------------------------------
