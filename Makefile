@@ -11,7 +11,7 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 ROTO := $(shell $(PY) -c "" 2>/dev/null || echo rehacer)
 
 .DEFAULT_GOAL := ayuda
-.PHONY: ayuda run test test-todo servidores servidores-parar lint bench build requisitos rehacer
+.PHONY: ayuda run test test-todo servidores servidores-parar lint bench build instalar actualizar requisitos rehacer
 
 ayuda: ## esta lista
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -51,6 +51,16 @@ bench: $(SELLO) ## los bancos de rendimiento, con los servidores que haya en mar
 
 build: $(SELLO) ## wheel y sdist de seedwork en dist/
 	$(PY) -m build --outdir dist
+
+# DESTINO es el Python del proyecto que usa seedwork: `make instalar DESTINO=../pedidos/.venv/bin/python`.
+DESTINO := python3
+RUEDA = dist/aeroalpes_seedwork-$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' src/seedwork/__init__.py)-py3-none-any.whl
+
+instalar: build ## instala seedwork en el Python que diga DESTINO (por defecto, python3)
+	$(PY) -m uv pip install --python "$(DESTINO)" "$(RUEDA)"
+
+actualizar: build ## pone ahí la versión de este árbol en lugar de la que haya
+	$(PY) -m uv pip install --python "$(DESTINO)" --reinstall-package aeroalpes-seedwork "$(RUEDA)"
 
 # Los dos archivos de requisitos salen de pyproject.toml y no se editan a mano. Tras cambiar una
 # dependencia: `make requisitos`, que conserva las versiones fijadas que aún valen; para subirlas

@@ -10,15 +10,18 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from seedwork.aplicacion.bus import Bus as Bus
     from seedwork.aplicacion.comandos import Comando as Comando
+    from seedwork.aplicacion.diferidas import EjecucionesProhibidas as EjecucionesProhibidas
     from seedwork.aplicacion.dominio import Dominio as Dominio
     from seedwork.aplicacion.dominio import Repositorios as Repositorios
     from seedwork.aplicacion.firmas import ErrorDeArranque as ErrorDeArranque
+    from seedwork.aplicacion.mensajes import Despachador as Despachador
     from seedwork.aplicacion.modulo import Modulo as Modulo
     from seedwork.aplicacion.modulo import tras_confirmar as tras_confirmar
     from seedwork.aplicacion.queries import Query as Query
     from seedwork.aplicacion.sagas import Paso as Paso
     from seedwork.aplicacion.sagas import Saga as Saga
     from seedwork.aplicacion.sagas import Sagas as Sagas
+    from seedwork.dominio.eventos import EventoDominio as EventoDominio
     from seedwork.infraestructura.accion import Accion as Accion
     from seedwork.infraestructura.accion import event as event
     from seedwork.infraestructura.brokers import Mensaje as Mensaje
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from seedwork.infraestructura.politica import ErrorPermanente as ErrorPermanente
     from seedwork.infraestructura.politica import Reintentos as Reintentos
     from seedwork.infraestructura.respuesta import PublicarAlResponder as PublicarAlResponder
+    from seedwork.infraestructura.schema.v1.mensajes import EventoIntegracion as EventoIntegracion
     from seedwork.infraestructura.sistema import Sistema as Sistema
     from seedwork.infraestructura.sistema import bootstrap as bootstrap
     from seedwork.infraestructura.tareas_celery import configurar_celery_app as configurar_celery_app
@@ -43,15 +47,18 @@ if TYPE_CHECKING:
 _DONDE = {
     "Bus": "aplicacion.bus",
     "Comando": "aplicacion.comandos",
+    "EjecucionesProhibidas": "aplicacion.diferidas",
     "Dominio": "aplicacion.dominio",
     "Repositorios": "aplicacion.dominio",
     "ErrorDeArranque": "aplicacion.firmas",
+    "Despachador": "aplicacion.mensajes",
     "Modulo": "aplicacion.modulo",
     "tras_confirmar": "aplicacion.modulo",
     "Query": "aplicacion.queries",
     "Paso": "aplicacion.sagas",
     "Saga": "aplicacion.sagas",
     "Sagas": "aplicacion.sagas",
+    "EventoDominio": "dominio.eventos",
     "Accion": "infraestructura.accion",
     "event": "infraestructura.accion",
     "Mensaje": "infraestructura.brokers",
@@ -68,6 +75,7 @@ _DONDE = {
     "ErrorPermanente": "infraestructura.politica",
     "Reintentos": "infraestructura.politica",
     "PublicarAlResponder": "infraestructura.respuesta",
+    "EventoIntegracion": "infraestructura.schema.v1.mensajes",
     "Sistema": "infraestructura.sistema",
     "bootstrap": "infraestructura.sistema",
     "configurar_celery_app": "infraestructura.tareas_celery",
