@@ -69,8 +69,9 @@ SUBIR :=
 COMPILAR = UV_CUSTOM_COMPILE_COMMAND="make requisitos" $(PY) -m uv pip compile --quiet --universal \
 	--python-version 3.11 --annotation-style line $(SUBIR)
 
-requisitos: $(SELLO) ## recompila requirements.txt y sidecar-requirements.txt
+requisitos: $(SELLO) ## recompila los archivos de requisitos
 	$(COMPILAR) --group suite --group sidecar --group desarrollo pyproject.toml -o requirements.txt
+	$(COMPILAR) --group suite -c requirements.txt pyproject.toml -o suite-requirements.txt
 	$(COMPILAR) --group sidecar -c requirements.txt -o sidecar-requirements.txt
 
 $(SELLO): requirements.txt sidecar-requirements.txt $(ROTO)

@@ -11,6 +11,7 @@ import structlog  # noqa: E402
 from aeroalpes.composicion import componer  # noqa: E402
 from aeroalpes.config import leer_configuracion  # noqa: E402
 from seedwork.aplicacion.firmas import ErrorDeArranque  # noqa: E402
+from seedwork.infraestructura.anuncio import Anuncio  # noqa: E402
 from seedwork.infraestructura.brokers import ErrorBroker  # noqa: E402
 from seedwork.infraestructura.mensajeria import Mensajeria  # noqa: E402
 from seedwork.infraestructura.observabilidad import configurar_registro  # noqa: E402
@@ -19,19 +20,25 @@ from seedwork.infraestructura.observabilidad import configurar_registro  # noqa:
 def main() -> int:
     configurar_registro()
     try:
-        bus = componer(leer_configuracion())
+        configuracion = leer_configuracion()
+        anuncio = Anuncio(Path(configuracion.datos) / "trabajador.listo")
+        bus = componer(configuracion)
     except ErrorDeArranque as error:
         sys.stderr.write(f"{error}\n")
         return 1
     try:
-        registro = structlog.get_logger("aeroalpes.trabajador")
-        Mensajeria(bus=bus).run(al_estar_lista=lambda: registro.info("trabajador.listo"))
+        Mensajeria(bus=bus).run(al_estar_lista=lambda: _anunciar(anuncio))
     except ErrorBroker as error:
         sys.stderr.write(f"{error}\n")
         return 1
     finally:
         bus.cerrar()
     return 0
+
+
+def _anunciar(anuncio: Anuncio) -> None:
+    anuncio()
+    structlog.get_logger("aeroalpes.trabajador").info("trabajador.listo")
 
 
 if __name__ == "__main__":

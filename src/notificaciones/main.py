@@ -1,6 +1,5 @@
 """Arranque del servicio de notificaciones: `python src/notificaciones/main.py`."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from notificaciones.consumidores import avisar  # noqa: E402
 from notificaciones.libreta import MIGRACIONES, Libreta, apuntar  # noqa: E402
 from seedwork.aplicacion.firmas import ErrorDeArranque  # noqa: E402
 from seedwork.aplicacion.modulo import Modulo  # noqa: E402
+from seedwork.infraestructura.anuncio import Anuncio  # noqa: E402
 from seedwork.infraestructura.base_datos import crear_motor  # noqa: E402
 from seedwork.infraestructura.brokers import ErrorBroker  # noqa: E402
 from seedwork.infraestructura.configuracion import broker_del_entorno  # noqa: E402
@@ -32,9 +32,10 @@ def main() -> int:
     configurar_registro()
     try:
         configuracion = leer_configuracion()
+        anuncio = Anuncio(configuracion.datos / "notificaciones.listo")
         bus = componer(configuracion)
         try:
-            Mensajeria(bus=bus).run(al_estar_lista=lambda: _anunciar(configuracion.datos / "notificaciones.listo"))
+            Mensajeria(bus=bus).run(al_estar_lista=lambda: _anunciar(anuncio))
         finally:
             bus.cerrar()
     except (ConfiguracionInvalida, ErrorDeArranque, ErrorBroker) as error:
@@ -57,11 +58,8 @@ def componer(configuracion: Configuracion) -> Sistema:
     )
 
 
-def _anunciar(archivo: Path) -> None:
-    """Deja dicho qué proceso está ya suscrito: no tiene puerto por el que preguntárselo."""
-    temporal = archivo.with_suffix(f".{os.getpid()}")
-    temporal.write_text(str(os.getpid()), encoding="ascii")
-    temporal.replace(archivo)
+def _anunciar(anuncio: Anuncio) -> None:
+    anuncio()
     structlog.get_logger(__name__).info("notificaciones.listo")
 
 

@@ -23,6 +23,7 @@ def fijados(archivo: str) -> dict[str, str]:
     ("archivo", "declarados"),
     [
         ("requirements.txt", PROYECTO["project"]["dependencies"] + [uno for grupo in GRUPOS.values() for uno in grupo]),
+        ("suite-requirements.txt", PROYECTO["project"]["dependencies"] + GRUPOS["suite"]),
         ("sidecar-requirements.txt", GRUPOS["sidecar"]),
     ],
 )
@@ -36,9 +37,10 @@ def test_todo_lo_declarado_esta_fijado_en_una_version_que_vale(archivo: str, dec
 
 def test_el_sidecar_usa_las_mismas_versiones_que_el_resto() -> None:
     todas = fijados("requirements.txt")
-    assert fijados("sidecar-requirements.txt").items() <= todas.items()
+    for archivo in ("suite-requirements.txt", "sidecar-requirements.txt"):
+        assert fijados(archivo).items() <= todas.items()
 
 
-@pytest.mark.parametrize("archivo", ["requirements.txt", "sidecar-requirements.txt"])
+@pytest.mark.parametrize("archivo", ["requirements.txt", "suite-requirements.txt", "sidecar-requirements.txt"])
 def test_los_requisitos_no_dicen_de_donde_se_bajaron(archivo: str) -> None:
     assert not re.search(r"://|^\s*-|\s/\w", (RAIZ / archivo).read_text(encoding="utf-8"), flags=re.MULTILINE)

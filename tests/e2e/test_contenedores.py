@@ -1,0 +1,131 @@
+"""`docker-compose up` de verdad, sobre Pulsar y PostgreSQL: reservar, escalar, matar y parar."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from tests.e2e.contenedores import PLAZO_S, SERVICIOS, Contenedores, en_contenedores
+from tests.e2e.suite import reserva_nueva
+from tests.integracion.espectador import mirando
+from tests.integracion.test_viaje_caidas import reservar
+
+PROPIOS = ("api", "trabajador", "sidecar", "notificaciones", "ui")
+IMAGENES = ("aeroalpes/flask", "aeroalpes/adaptador", "aeroalpes/notificacion", "aeroalpes/ui")
+RESERVAS = 30
+PAUSA_S = 3.0  # entre reservas: todos sus eventos deben caber en la ventana de la página
+PARADA_S = 60.0
+SIGKILL = 137
+
+
+@pytest.fixture(scope="module")
+def contenedores() -> Iterator[Contenedores]:
+    with en_contenedores() as contenedores:
+        contenedores.orden("up", "-d")
+        contenedores.esperar_sanos(*SERVICIOS)
+        yield contenedores
+
+
+def _correos(contenedores: Contenedores) -> list[str]:
+    """El id del evento que cuenta cada correo del buzón."""
+    return [nombre.removesuffix(".eml") for nombre in contenedores.dentro("notificaciones", "ls", "var/buzon").split()]
+
+
+@pytest.mark.capacidad("A12")
+async def test_una_reserva_hecha_en_el_api_se_ve_en_la_pagina_y_deja_su_correo(contenedores: Contenedores) -> None:
+    async with mirando(contenedores.ui) as ana, httpx.AsyncClient(base_url=contenedores.api, trust_env=False) as http:
+        respuesta = await http.post("/vuelos/reserva", json=reserva_nueva(), timeout=30)
+        assert respuesta.status_code == 200, respuesta.text
+        id_reserva = respuesta.json()["id"]
+        await ana.hasta(lambda: id_reserva in ana.de("correo.enviado"), "se viera su correo", PLAZO_S)
+    (creada,) = [evento for evento in ana.eventos if evento["type"] == "ReservaCreada"]
+    assert creada["subject"] == id_reserva
+    assert creada["id"] in _correos(contenedores)
+    assert id_reserva in contenedores.dentro("notificaciones", "cat", f"var/buzon/{creada['id']}.eml")
+
+
+@pytest.mark.capacidad("A12")
+def test_el_cliente_grpc_reserva_y_consulta_por_el_sidecar(contenedores: Contenedores) -> None:
+    assert "Reserva consultada" in contenedores.dentro("sidecar", "python", "src/sidecar/cliente.py")
+
+
+@pytest.mark.capacidad("A12")
+def test_ninguna_imagen_propia_corre_como_root_ni_trae_lo_que_no_usa(contenedores: Contenedores) -> None:
+    for imagen in IMAGENES:
+        assert contenedores.imagen(imagen)["Config"]["User"] not in ("", "0", "root"), imagen
+    for servicio in PROPIOS:
+        assert contenedores.dentro(servicio, "id", "-u").strip() == "10001", servicio
+        assert "pytest" not in contenedores.dentro(servicio, "python", "-m", "pip", "list"), servicio
+        assert not contenedores.dentro(servicio, "find", "/app", "-name", ".env", "-o", "-name", "tests"), servicio
+    assert "seedwork" not in contenedores.dentro("sidecar", "ls", "src")
+
+
+def test_la_clave_de_la_base_no_esta_en_ningun_archivo_ni_variable(contenedores: Contenedores) -> None:
+    clave = contenedores.dentro("postgres", "cut", "-d:", "-f5", "/clave/pgpass").strip()
+    assert len(clave) == 48
+    for servicio in SERVICIOS:
+        for contenedor in contenedores.de(servicio):
+            assert clave not in str(contenedor["Config"]), servicio
+
+
+@pytest.mark.capacidad("A12")
+async def test_con_tres_trabajadores_cada_comando_crea_una_reserva(contenedores: Contenedores) -> None:
+    orden = asyncio.to_thread(contenedores.orden, "up", "-d", "--no-recreate", "--scale", "trabajador=3")
+    await orden
+    await asyncio.to_thread(contenedores.esperar_sanos, "trabajador")
+    assert len(contenedores.de("trabajador")) == 3
+    async with mirando(contenedores.ui) as ana, httpx.AsyncClient(base_url=contenedores.api, trust_env=False) as http:
+        aceptadas = await asyncio.gather(*[reservar(http) for _ in range(RESERVAS)])
+        await ana.hasta(lambda: set(aceptadas) <= set(ana.de("correo.enviado")), "llegaran sus correos", PLAZO_S)
+    assert Counter(ana.de("ReservaCreada")) == Counter(aceptadas)
+
+
+@pytest.mark.capacidad("A12")
+async def test_muera_quien_muera_vuelve_solo_y_cada_reserva_aceptada_queda_una_vez(contenedores: Contenedores) -> None:
+    aceptadas: list[str] = []
+    seguir = True
+
+    async def reservar_sin_parar(http: httpx.AsyncClient) -> None:
+        while seguir:
+            aceptadas.append(await reservar(http))
+            await asyncio.sleep(PAUSA_S)
+
+    async with httpx.AsyncClient(base_url=contenedores.api, trust_env=False, timeout=30) as http:
+        reservas = asyncio.create_task(reservar_sin_parar(http))
+        for servicio in SERVICIOS:
+            await asyncio.to_thread(contenedores.matar, servicio)
+            await asyncio.to_thread(contenedores.esperar_sanos, servicio)
+        seguir = False
+        await reservas
+        # Todo lo de la última hora, que la página recién vuelta relee del broker.
+        async with mirando(contenedores.ui, "") as ana:
+            await ana.hasta(lambda: set(aceptadas) <= set(ana.de("correo.enviado")), "se recuperara todo", PLAZO_S)
+    assert len(set(aceptadas)) == len(aceptadas) >= len(SERVICIOS)
+    assert ana.repetidos == []
+    creadas = {evento["id"]: evento["subject"] for evento in ana.eventos if evento["type"] == "ReservaCreada"}
+    assert Counter(subject for subject in creadas.values() if subject in aceptadas) == Counter(aceptadas)
+    assert set(creadas) <= set(_correos(contenedores))
+
+
+@pytest.mark.capacidad("A12")
+def test_stop_para_todo_en_segundos_y_up_lo_devuelve_con_sus_reservas(contenedores: Contenedores) -> None:
+    hecha = httpx.post(f"{contenedores.api}/vuelos/reserva", json=reserva_nueva(), trust_env=False, timeout=30)
+    assert hecha.status_code == 200, hecha.text
+    inicio = time.monotonic()
+    contenedores.orden("stop")
+    assert time.monotonic() - inicio < PARADA_S
+    for servicio in SERVICIOS:
+        for contenedor in contenedores.de(servicio):
+            estado = contenedor["State"]
+            assert not estado["Running"], servicio
+            assert estado["ExitCode"] != SIGKILL, servicio
+            assert servicio not in PROPIOS or estado["ExitCode"] == 0, (servicio, estado["ExitCode"])
+    contenedores.orden("up", "-d")
+    contenedores.esperar_sanos(*SERVICIOS)
+    id_reserva = hecha.json()["id"]
+    leida = httpx.get(f"{contenedores.api}/vuelos/reserva/{id_reserva}", trust_env=False, timeout=30)
+    assert leida.json()["id"] == id_reserva
