@@ -31,7 +31,7 @@ class Kafka(Servidor):
 
     def preparar(self, sitio: Sitio) -> None:
         id_cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        formato = [*_java("kafka.tools.StorageTool"), "format", "-t", id_cluster, "-c", _configurar(sitio)]
+        formato = [*_java("kafka.tools.StorageTool"), "format", f"--cluster-id={id_cluster}", "-c", _configurar(sitio)]
         hecho = subprocess.run(formato, cwd=sitio.carpeta, capture_output=True, text=True, check=False)
         if hecho.returncode:
             raise NoDisponible(f"Kafka no pudo preparar su carpeta: {(hecho.stderr or hecho.stdout).strip()[-600:]}")

@@ -60,6 +60,8 @@ class Cuentas(Protocol):
     def guardar(self, agregado: Cuenta) -> None: ...
 
 
+BASE, BROKER, TOPICO = "BASE_DEL_BANCO", "BROKER_DEL_BANCO", "TOPICO_DEL_BANCO"  # las ven también sus procesos
+
 metadatos = MetaData()
 cuentas = Table(
     "cuentas",
@@ -119,7 +121,7 @@ def saldo(query: Saldo, sesion: Session) -> int:
 def publicar(evento: CuentaAbierta | DineroDepositado, despachador: Despachador) -> None:
     despachador.publicar(
         {"importe": getattr(evento, "importe", 0)},
-        topico="cuentas",
+        topico=os.environ.get(TOPICO, "cuentas"),
         clave=str(evento.id_cuenta),
         id=str(evento.id),
         tipo=type(evento).__name__,
@@ -133,9 +135,6 @@ BANCO = Modulo(
     eventos={CuentaAbierta: [publicar], DineroDepositado: [publicar]},
     puertos={Cuentas: CuentasSQLAlchemy},
 )
-
-
-BASE = "BASE_DEL_BANCO"
 
 
 def armar(carpeta: Path, *modulos: Modulo, **opciones: Any) -> Sistema:

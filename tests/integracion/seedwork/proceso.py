@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
-from tests.integracion.seedwork.banco import Abrir, Depositar, armar
+from tests.integracion.seedwork.banco import BROKER, Abrir, Depositar, armar
 
 from seedwork.dominio.eventos import nuevo_id
 from seedwork.infraestructura.brokers import Mensaje, conectar
@@ -61,7 +61,7 @@ def abrir_y_morir(carpeta: Path, id: str) -> None:
 def relevar(carpeta: Path, arriendo_s: str, corte: str = "nunca") -> None:
     """Un relay hasta que lo maten; `corte` dice si se mata él solo antes o después de publicar."""
     bus = armar(carpeta)
-    broker = conectar(f"embebido:///{carpeta}/broker.db")
+    broker = conectar(os.environ.get(BROKER) or f"embebido:///{carpeta}/broker.db")
     publicar = broker.publicar
 
     async def cortar(mensajes: Sequence[Mensaje]) -> None:

@@ -107,6 +107,7 @@ def test_esquemas_publica_verifica_y_falla_con_la_regla_rota(tmp_path: Path, mon
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
     def mandar(*argumentos: str) -> Result:
         for nombre in [nombre for nombre in sys.modules if nombre.partition(".")[0] == "almacen"]:

@@ -10,10 +10,12 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select
-from tests.integracion.seedwork.banco import Abrir, Depositar, filas_outbox
+from tests.contratos.exigidos import urls_de
+from tests.integracion.seedwork.banco import BROKER, TOPICO, Abrir, Depositar, filas_outbox
 from tests.integracion.seedwork.bases import EN_AMBAS
 from tests.integracion.seedwork.conftest import Procesos
 
@@ -24,6 +26,18 @@ from seedwork.infraestructura.sistema import Sistema
 from seedwork.infraestructura.tablas import outbox, outbox_carriles
 
 ARRIENDO_S = 6.0  # el de verdad: con uno corto, una máquina ocupada lo deja vencer en manos de un vivo
+
+
+# Lo mismo en las dos bases y, hacia fuera, también por Kafka.
+EN_KAFKA_TAMBIEN = pytest.mark.parametrize(
+    ("base", "libro"),
+    [
+        ("sqlite", "archivo"),
+        ("postgres", "archivo"),
+        pytest.param("postgres", "kafka", marks=pytest.mark.capacidad("C08")),
+    ],
+    indirect=True,
+)
 
 
 class Libro:
@@ -44,9 +58,18 @@ class Libro:
 
 
 @pytest.fixture
-async def libro(tmp_path: Path) -> AsyncIterator[Libro]:
-    broker = conectar(f"embebido:///{tmp_path}/broker.db")
-    lector = await broker.leer(["#"], desde_hace_s=0)
+async def libro(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Libro]:
+    """Lo que pasa por el broker, que usan también los procesos; el embebido si la prueba no dice otro."""
+    kafka = getattr(request, "param", "archivo") == "kafka"
+    url, topico = f"embebido:///{tmp_path}/broker.db", f"cuentas-{uuid4().hex}"
+    if kafka:
+        (url,) = urls_de("kafka", "TEST_KAFKA_URL")
+    monkeypatch.setenv(BROKER, url)
+    monkeypatch.setenv(TOPICO, topico)
+    broker = conectar(url)
+    lector = await broker.leer([topico], desde_hace_s=0)
     yield Libro(broker, lector)
     await lector.cerrar()
     await broker.cerrar()
@@ -79,7 +102,7 @@ def _dueno(bus: Sistema) -> str | None:
         return conexion.scalars(select(outbox_carriles.c.dueno).limit(1)).first()
 
 
-@EN_AMBAS
+@EN_KAFKA_TAMBIEN
 async def test_tres_relays_ni_repiten_ni_desordenan_y_si_matan_a_uno_otro_sigue_en_segundos(
     bus: Sistema, procesos: Procesos, libro: Libro, tmp_path: Path
 ) -> None:
@@ -114,7 +137,7 @@ async def test_tres_relays_ni_repiten_ni_desordenan_y_si_matan_a_uno_otro_sigue_
     assert {clave: list(dict.fromkeys(ids)) for clave, ids in libro.por_clave.items()} == _por_clave(bus)
 
 
-@EN_AMBAS
+@EN_KAFKA_TAMBIEN
 @pytest.mark.capacidad("C07")
 async def test_morir_tras_confirmar_y_antes_de_publicar_no_pierde_nada(
     bus: Sistema, procesos: Procesos, libro: Libro, tmp_path: Path
@@ -139,7 +162,7 @@ async def test_morir_tras_confirmar_y_antes_de_publicar_no_pierde_nada(
     assert _pendientes(bus) == 0
 
 
-@EN_AMBAS
+@EN_KAFKA_TAMBIEN
 async def test_morir_tras_publicar_y_antes_de_marcar_repite_con_el_mismo_id(
     bus: Sistema, procesos: Procesos, libro: Libro, tmp_path: Path
 ) -> None:

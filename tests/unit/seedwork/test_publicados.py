@@ -45,6 +45,7 @@ Escribir = Callable[..., list[type]]
 def escribir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Escribir]:
     """Escribe `tienda.schema.<version>` y devuelve sus registros, recién importados."""
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # un .pyc del mismo segundo y tamaño taparía el cambio
 
     def escribir(creado: str = "id_pedido: str", mas: str = "", version: str = "v1") -> list[type]:
         carpeta = tmp_path / "tienda" / "schema" / version
