@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from seedwork.aplicacion.modulo import Modulo as Modulo
     from seedwork.aplicacion.modulo import tras_confirmar as tras_confirmar
     from seedwork.aplicacion.queries import Query as Query
-    from seedwork.aplicacion.sagas import Paso as Paso
-    from seedwork.aplicacion.sagas import Saga as Saga
-    from seedwork.aplicacion.sagas import Sagas as Sagas
+    from seedwork.aplicacion.sagas.definicion import Paso as Paso
+    from seedwork.aplicacion.sagas.definicion import Saga as Saga
+    from seedwork.aplicacion.sagas.puerto import Sagas as Sagas
     from seedwork.dominio.eventos import EventoDominio as EventoDominio
     from seedwork.infraestructura.accion import Accion as Accion
     from seedwork.infraestructura.accion import event as event
@@ -55,9 +55,9 @@ _DONDE = {
     "Modulo": "aplicacion.modulo",
     "tras_confirmar": "aplicacion.modulo",
     "Query": "aplicacion.queries",
-    "Paso": "aplicacion.sagas",
-    "Saga": "aplicacion.sagas",
-    "Sagas": "aplicacion.sagas",
+    "Paso": "aplicacion.sagas.definicion",
+    "Saga": "aplicacion.sagas.definicion",
+    "Sagas": "aplicacion.sagas.puerto",
     "EventoDominio": "dominio.eventos",
     "Accion": "infraestructura.accion",
     "event": "infraestructura.accion",

@@ -11,7 +11,7 @@ from aeroalpes.api import contratos
 from aeroalpes.api.ejecucion import bus
 from aeroalpes.api.spec import SPEC
 from aeroalpes.modulos.sagas.aplicacion.reservar import RESERVAR
-from seedwork.aplicacion.seguimiento_sagas import ObtenerSaga
+from seedwork.aplicacion.sagas.seguimiento import ObtenerSaga
 from seedwork.presentacion.peticiones import responder
 
 rutas = Blueprint("sagas", __name__, url_prefix="/sagas")

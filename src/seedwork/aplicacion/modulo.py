@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from seedwork.aplicacion.sagas import Saga
+from seedwork.aplicacion.sagas.definicion import Saga
 
 Handler = Callable[..., Any]
 """Una función `(mensaje, puertos por tipo...)`, o una clase con puertos en el constructor y `handle(mensaje)`."""

@@ -20,9 +20,9 @@ from seedwork.infraestructura.observabilidad import configurar_registro
 from seedwork.infraestructura.procesador import Procesador
 from seedwork.infraestructura.publicador import Publicador
 from seedwork.infraestructura.relay import Relay
+from seedwork.infraestructura.sagas.temporizador import Temporizador
 from seedwork.infraestructura.sesion_async import BaseAsincrona, base_asincrona
 from seedwork.infraestructura.sistema import Sistema, bootstrap
-from seedwork.infraestructura.temporizador import Temporizador
 
 _log = structlog.get_logger(__name__)
 

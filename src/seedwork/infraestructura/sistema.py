@@ -25,16 +25,16 @@ from seedwork.infraestructura.base_datos import crear_motor, preparar_motor
 from seedwork.infraestructura.brokers import conectar
 from seedwork.infraestructura.comportamientos import reintentar_conflictos
 from seedwork.infraestructura.configuracion import leer_entorno
-from seedwork.infraestructura.definiciones_sagas import DefinicionesSagas
 from seedwork.infraestructura.dependencias import Dependencias, reunir
 from seedwork.infraestructura.errores_de_eventos import segun_entorno
 from seedwork.infraestructura.inbox import InboxSQLAlchemy
 from seedwork.infraestructura.inquilinos import Actual, Estructura, Inquilinos
 from seedwork.infraestructura.migraciones import SEEDWORK, Migraciones
-from seedwork.infraestructura.modulo_sagas import modulo_sagas
 from seedwork.infraestructura.outbox import AvisoOutbox, DespachadorOutbox, Servicio
 from seedwork.infraestructura.recursos import RAICES, Recursos, SinRecursos
 from seedwork.infraestructura.recursos import SinBaseDeDatos as SinBaseDeDatos
+from seedwork.infraestructura.sagas.definiciones import DefinicionesSagas
+from seedwork.infraestructura.sagas.modulo import modulo_sagas
 from seedwork.infraestructura.tareas_celery import ColaCelery, EjecucionesCelery
 from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
 from seedwork.infraestructura.vigia import Campana

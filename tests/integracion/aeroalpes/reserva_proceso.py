@@ -24,8 +24,8 @@ from aeroalpes.modulos.vuelos.aplicacion import dto
 from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearReserva
 from aeroalpes.modulos.vuelos.aplicacion.queries.obtener_reserva import ObtenerReserva
 from aeroalpes.modulos.vuelos.modulo import VUELOS
-from seedwork.aplicacion.maquina_saga import ACABADAS
-from seedwork.aplicacion.seguimiento_sagas import ListarSagas
+from seedwork.aplicacion.sagas.maquina import ACABADAS
+from seedwork.aplicacion.sagas.seguimiento import ListarSagas
 from seedwork.infraestructura.mensajeria import Mensajeria
 from seedwork.infraestructura.sistema import Sistema, bootstrap
 from seedwork.infraestructura.tablas import outbox

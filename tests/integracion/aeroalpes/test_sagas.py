@@ -31,8 +31,8 @@ from aeroalpes.modulos.vuelos.aplicacion.queries.obtener_reserva import ObtenerR
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
 from aeroalpes.modulos.vuelos.modulo import VUELOS
 from seedwork.aplicacion.modulo import Modulo
-from seedwork.aplicacion.sagas import Paso
-from seedwork.aplicacion.seguimiento_sagas import ListarSagas, ObtenerSaga
+from seedwork.aplicacion.sagas.definicion import Paso
+from seedwork.aplicacion.sagas.seguimiento import ListarSagas, ObtenerSaga
 from seedwork.dominio.excepciones import NoEncontrado
 
 NACIO = datetime(2022, 11, 22, 13, tzinfo=UTC)

@@ -29,16 +29,17 @@ from tests.unit.seedwork.viaje import (
     con,
 )
 
-from seedwork.aplicacion.maquina_saga import EstadoSaga, SagaNoDetenida
 from seedwork.aplicacion.mensajes import Despachador
-from seedwork.aplicacion.sagas import DefinicionAusente, EventoSinSaga, Sagas
-from seedwork.aplicacion.seguimiento_sagas import ListarSagas, ObtenerSaga, ReanudarSaga, SagaConDiario
+from seedwork.aplicacion.sagas.maquina import EstadoSaga, SagaNoDetenida
+from seedwork.aplicacion.sagas.puerto import EventoSinSaga, Sagas
+from seedwork.aplicacion.sagas.seguimiento import ListarSagas, ObtenerSaga, ReanudarSaga, SagaConDiario
 from seedwork.dominio.excepciones import NoEncontrado
 from seedwork.infraestructura.inquilinos import en_nombre_de
-from seedwork.infraestructura.sagas import SagasSQLAlchemy
+from seedwork.infraestructura.sagas.definiciones import DefinicionAusente
+from seedwork.infraestructura.sagas.registro import SagasSQLAlchemy
+from seedwork.infraestructura.sagas.temporizador import Temporizador
 from seedwork.infraestructura.sistema import Sistema
 from seedwork.infraestructura.tablas import outbox, sagas
-from seedwork.infraestructura.temporizador import Temporizador
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.integracion.seedwork.bases import EN_AMBAS, base_nueva
 from tests.integracion.seedwork.viajes import armar, de_fuera, saldos
 from tests.unit.seedwork.viaje import AVISAR, PAGAR, RESERVAR, VIAJE, Pagado, ViajePedido, con
 
-from seedwork.aplicacion.seguimiento_sagas import ListarSagas, ObtenerSaga
+from seedwork.aplicacion.sagas.seguimiento import ListarSagas, ObtenerSaga
 from seedwork.infraestructura.mensajeria import Mensajeria
 from seedwork.infraestructura.sistema import Sistema
 

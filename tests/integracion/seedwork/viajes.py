@@ -17,7 +17,8 @@ from tests.unit.seedwork.viaje import VIAJE
 
 from seedwork.aplicacion.mensajes import Despachador
 from seedwork.aplicacion.modulo import Modulo
-from seedwork.aplicacion.sagas import Saga, Sagas
+from seedwork.aplicacion.sagas.definicion import Saga
+from seedwork.aplicacion.sagas.puerto import Sagas
 from seedwork.infraestructura.brokers import Mensaje
 from seedwork.infraestructura.codificacion import codificar
 from seedwork.infraestructura.declaracion import message_handler

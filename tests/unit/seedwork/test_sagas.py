@@ -26,8 +26,8 @@ from tests.unit.seedwork.viaje import (
 from seedwork import Modulo, Paso, Saga
 from seedwork.aplicacion.comandos import Comando
 from seedwork.aplicacion.firmas import ErrorDeArranque
-from seedwork.aplicacion.sagas import Rol, SagaInvalida
-from seedwork.infraestructura.definiciones_sagas import DefinicionesSagas, SagaRepetida, SinDespachador
+from seedwork.aplicacion.sagas.definicion import Rol, SagaInvalida
+from seedwork.infraestructura.sagas.definiciones import DefinicionesSagas, SagaRepetida, SinDespachador
 from seedwork.infraestructura.sistema import bootstrap
 
 

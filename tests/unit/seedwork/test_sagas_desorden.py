@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from seedwork.aplicacion.maquina_saga import (
+from seedwork.aplicacion.sagas.definicion import Paso, Saga
+from seedwork.aplicacion.sagas.maquina import (
     ACABADAS,
     EstadoPaso,
     EstadoSaga,
@@ -21,7 +22,6 @@ from seedwork.aplicacion.maquina_saga import (
     al_vencer,
     iniciar,
 )
-from seedwork.aplicacion.sagas import Paso, Saga
 
 
 def _tipo(nombre: str) -> type:

@@ -27,7 +27,8 @@ from tests.unit.seedwork.viaje import (
     con,
 )
 
-from seedwork.aplicacion.maquina_saga import (
+from seedwork.aplicacion.sagas.definicion import Saga
+from seedwork.aplicacion.sagas.maquina import (
     EstadoPaso,
     EstadoSaga,
     Que,
@@ -37,7 +38,6 @@ from seedwork.aplicacion.maquina_saga import (
     al_vencer,
     iniciar,
 )
-from seedwork.aplicacion.sagas import Saga
 
 P, S = EstadoPaso, EstadoSaga
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seedwork.aplicacion.comandos import Comando
-from seedwork.aplicacion.sagas import Paso, Saga
+from seedwork.aplicacion.sagas.definicion import Paso, Saga
 
 
 @dataclass(frozen=True, kw_only=True)

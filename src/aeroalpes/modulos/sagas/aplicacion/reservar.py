@@ -21,7 +21,7 @@ from aeroalpes.modulos.sagas.aplicacion.eventos import (
     ReservaCreada,
     ReservaPagada,
 )
-from seedwork.aplicacion.sagas import Paso, Saga
+from seedwork.aplicacion.sagas.definicion import Paso, Saga
 
 PAGAR = Paso(
     PagarReserva,

@@ -9,7 +9,7 @@ from aeroalpes.modulos.gds.infraestructura.schema.v1 import eventos as eventos_g
 from aeroalpes.modulos.pagos.infraestructura.schema.v1 import eventos as eventos_pago
 from aeroalpes.modulos.sagas.aplicacion import eventos
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import eventos as eventos_reserva
-from seedwork.aplicacion.sagas import Sagas
+from seedwork.aplicacion.sagas.puerto import Sagas
 from seedwork.infraestructura.declaracion import message_handler
 from seedwork.infraestructura.politica import Reintentos
 from seedwork.infraestructura.schema.v1.mensajes import EventoIntegracion

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from seedwork.aplicacion.maquina_saga import EstadoSaga
-from seedwork.aplicacion.seguimiento_sagas import NotaDTO, PasoDTO, SagaConDiario, SagaDTO
+from seedwork.aplicacion.sagas.maquina import EstadoSaga
+from seedwork.aplicacion.sagas.seguimiento import NotaDTO, PasoDTO, SagaConDiario, SagaDTO
 from seedwork.dominio.excepciones import NoEncontrado
-from seedwork.infraestructura.definiciones_sagas import DefinicionesSagas
+from seedwork.infraestructura.sagas.definiciones import DefinicionesSagas
 from seedwork.infraestructura.tablas import sagas, sagas_diario
 from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
 

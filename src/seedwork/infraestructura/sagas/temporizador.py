@@ -11,7 +11,7 @@ from sqlalchemy import Row, select, update
 
 from seedwork.infraestructura.base_datos import de_lectura
 from seedwork.infraestructura.inquilinos import en_nombre_de
-from seedwork.infraestructura.sagas import SagasSQLAlchemy
+from seedwork.infraestructura.sagas.registro import SagasSQLAlchemy
 from seedwork.infraestructura.schema.v1.mensajes import ahora_ms
 from seedwork.infraestructura.sistema import Sistema
 from seedwork.infraestructura.tablas import sagas

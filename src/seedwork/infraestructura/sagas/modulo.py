@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from seedwork.aplicacion.modulo import Modulo
-from seedwork.aplicacion.sagas import Sagas
-from seedwork.aplicacion.seguimiento_sagas import (
+from seedwork.aplicacion.sagas.puerto import Sagas
+from seedwork.aplicacion.sagas.seguimiento import (
     ListarSagas,
     ObtenerSaga,
     ReanudarSaga,
@@ -13,9 +13,9 @@ from seedwork.aplicacion.seguimiento_sagas import (
     obtener_saga,
     reanudar_saga,
 )
-from seedwork.infraestructura.definiciones_sagas import DefinicionesSagas
-from seedwork.infraestructura.sagas import SagasSQLAlchemy
-from seedwork.infraestructura.vista_sagas import VistaSagasSQLAlchemy
+from seedwork.infraestructura.sagas.definiciones import DefinicionesSagas
+from seedwork.infraestructura.sagas.registro import SagasSQLAlchemy
+from seedwork.infraestructura.sagas.vista import VistaSagasSQLAlchemy
 
 
 def modulo_sagas(definiciones: DefinicionesSagas) -> Modulo:

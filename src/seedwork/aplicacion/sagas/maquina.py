@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from seedwork.aplicacion.sagas import Paso, Rol, Saga
+from seedwork.aplicacion.sagas.definicion import Paso, Rol, Saga
 from seedwork.dominio.excepciones import ReglaIncumplida
 
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Protocol
 
 from seedwork.aplicacion.comandos import Comando
-from seedwork.aplicacion.maquina_saga import EstadoSaga
 from seedwork.aplicacion.queries import Query
-from seedwork.aplicacion.sagas import Sagas
+from seedwork.aplicacion.sagas.maquina import EstadoSaga
+from seedwork.aplicacion.sagas.puerto import Sagas
 
 
 @dataclass(frozen=True, kw_only=True)

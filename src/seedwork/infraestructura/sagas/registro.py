@@ -11,7 +11,9 @@ from sqlalchemy import Row, insert, select, update
 
 from seedwork.aplicacion.compilacion import Ambito
 from seedwork.aplicacion.firmas import nombre_de
-from seedwork.aplicacion.maquina_saga import (
+from seedwork.aplicacion.mensajes import Reloj
+from seedwork.aplicacion.sagas.definicion import Rol, Saga
+from seedwork.aplicacion.sagas.maquina import (
     EstadoPaso,
     EstadoSaga,
     Instancia,
@@ -22,12 +24,11 @@ from seedwork.aplicacion.maquina_saga import (
     al_vencer,
     iniciar,
 )
-from seedwork.aplicacion.mensajes import Reloj
-from seedwork.aplicacion.sagas import EventoSinSaga, Rol, Saga
+from seedwork.aplicacion.sagas.puerto import EventoSinSaga
 from seedwork.dominio.eventos import EventoDominio
 from seedwork.dominio.excepciones import ConflictoConcurrencia, NoEncontrado
 from seedwork.infraestructura.base_datos import insertar_si_falta
-from seedwork.infraestructura.definiciones_sagas import DefinicionesSagas, adaptador, campos_de
+from seedwork.infraestructura.sagas.definiciones import DefinicionesSagas, adaptador, campos_de
 from seedwork.infraestructura.tablas import sagas, sagas_diario
 from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
 

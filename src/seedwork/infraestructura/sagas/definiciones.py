@@ -13,11 +13,15 @@ from sqlalchemy import Engine, func, select, text
 from seedwork.aplicacion.compilacion import HandlerCompilado
 from seedwork.aplicacion.firmas import ErrorDeArranque, nombre_de
 from seedwork.aplicacion.modulo import Modulo
-from seedwork.aplicacion.sagas import DefinicionAusente, Saga, SagaInvalida
+from seedwork.aplicacion.sagas.definicion import Saga, SagaInvalida
 from seedwork.infraestructura.base_datos import de_lectura
 from seedwork.infraestructura.tablas import sagas as tabla_sagas
 
 _ABIERTAS = "estado IN ('EN_CURSO', 'COMPENSANDO', 'DETENIDA')"  # la condición del índice, letra por letra
+
+
+class DefinicionAusente(ErrorDeArranque):
+    """Hay sagas en curso que empezaron con una definición que ya no está entre las listadas, o que cambió."""
 
 
 class SagaRepetida(ErrorDeArranque):

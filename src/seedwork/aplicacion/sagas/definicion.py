@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from seedwork.aplicacion.firmas import ErrorDeArranque, nombre_de
 
@@ -150,30 +150,6 @@ class Saga:
             conocidos = conocidos | _campos(paso.exito)
         if self.al_fallar is not None:
             _exigir_datos(quien, self.al_fallar, al_principio)
-
-
-class Sagas(Protocol):
-    """Lo que mueve a las sagas, en la transacción en curso."""
-
-    def recibir(self, evento: object, *, id_mensaje: str | None = None) -> None:
-        """Cuenta `evento` a las sagas que lo escuchan; lo que éstas manden sale si la transacción se confirma.
-
-        `id_mensaje` queda en su diario. Lo repetido, tardío o desordenado no estropea nada. Un evento que ninguna
-        escucha es un `EventoSinSaga`; el de una saga que no existe se registra y se ignora.
-        """
-        ...
-
-    def reanudar(self, saga: str, clave: str) -> None:
-        """Vuelve a intentar la compensación que detuvo a una saga; `NoEncontrado`, o `SagaNoDetenida` si no lo está."""
-        ...
-
-
-class EventoSinSaga(Exception):
-    """Se contó a las sagas un evento que ninguna escucha."""
-
-
-class DefinicionAusente(ErrorDeArranque):
-    """Hay sagas en curso que empezaron con una definición que ya no está entre las listadas, o que cambió."""
 
 
 def _campos(tipo: type) -> frozenset[str]:
