@@ -11,7 +11,7 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 ROTO := $(shell $(PY) -c "" 2>/dev/null || echo rehacer)
 
 .DEFAULT_GOAL := ayuda
-.PHONY: ayuda run test test-todo servidores servidores-parar lint bench build instalar actualizar requisitos rehacer
+.PHONY: ayuda run test test-todo servidores servidores-parar lint bench bench-vecinos build instalar actualizar requisitos rehacer
 
 ayuda: ## esta lista
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -48,6 +48,14 @@ lint: $(SELLO) ## estilo, tipos, regla de dependencias y esquemas publicados
 
 bench: $(SELLO) ## los bancos de rendimiento, con los servidores que haya en marcha
 	PYTHONPATH=src:. $(PY) -m benchmarks $(BANCOS)
+
+# Los vecinos no son dependencia de nada: van en otro entorno, con las mismas versiones de todo lo demás.
+VECINOS := $(VENV)-vecinos
+
+bench-vecinos: $(SELLO) ## los mismos, con los vecinos (FastStream...) medidos al lado
+	$(PY) -m uv venv --quiet --allow-existing --python $(PY) $(VECINOS)
+	$(PY) -m uv pip install --quiet --python $(VECINOS) -r requirements.txt -r benchmarks/vecinos.txt
+	PYTHONPATH=src:. $(VECINOS)/bin/python -m benchmarks $(BANCOS)
 
 build: $(SELLO) ## wheel y sdist de seedwork en dist/
 	$(PY) -m build --outdir dist

@@ -1,11 +1,13 @@
 """Todos los bancos, uno detrás de otro: `make bench`, o `python -m benchmarks [NOMBRE...]`.
 
 Cada uno mide lo suyo y a su rival en la misma corrida y dice la razón entre los dos, que es lo que cuenta: las cifras
-sueltas son de esta máquina y de este rato. El banco cuyo servidor no esté en marcha se dice y se salta.
+sueltas son de esta máquina y de este rato. El banco cuyo servidor no esté en marcha se dice y se salta; los vecinos de
+`vecinos.txt` se miden al lado sólo donde estén instalados, que es lo que hace `make bench-vecinos`.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -27,6 +29,8 @@ def main(nombres: list[str]) -> int:
     if ajenos := [nombre for nombre in nombres if nombre not in NECESITA]:
         sys.stderr.write(f"No hay banco {', '.join(ajenos)}; los que hay son {', '.join(NECESITA)}\n")
         return 2
+    if importlib.util.find_spec("faststream") is None:
+        sys.stdout.write("Sin vecinos al lado: los mide `make bench-vecinos`\n")
     fallidos = 0
     for nombre in nombres or NECESITA:
         variable = NECESITA[nombre]
