@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
+from aeroalpes.modulos.vuelos.infraestructura.schema.v2 import eventos as eventos_v2
 from seedwork.infraestructura.esquemas import esquema_de, ruta_publicada, texto_publicable
 
-REGISTROS = [eventos.EventosReserva, comandos.ComandosReserva]
+REGISTROS = [eventos.EventosReserva, eventos_v2.EventosReserva, comandos.ComandosReserva]
 
 # Las huellas y los bytes de la versión 1 tal como salió. No se regeneran: si una prueba de éstas falla, lo que hay
 # que cambiar es el esquema, que dejó de leer lo que otros ya escribieron.
@@ -140,7 +142,60 @@ def test_el_avsc_publicado_es_el_que_se_deriva(tipo: type) -> None:
     assert ruta_publicada(tipo).read_text(encoding="utf-8") == texto_publicable(tipo)
 
 
-@pytest.mark.parametrize("tipo", REGISTROS)
+# De lo que salió después: una creación con todo lo que cada revisión sabe decir, y otra sin nada opcional.
+HUELLA_V1_ACTUAL = "f17309274ce2ec39e64dadcc76c17f80e4698e34f0c502c918fbb354c9c3b803"
+HUELLA_V2 = "ffceaaf34ebfa20cb81dff8104a63bb71b9686d30ebe582dd469f8cb08ec77ce"
+CREADA = f"{CABEZA_V1}1a52657365727661437265616461{AVRO_Y_SERVICIO_V1}02{RESERVA_V1}"
+PENDIENTE = "1250454e4449454e5445f6b2adf79361"
+TRAMO_Y_MONTO = "020206424f47064a464b80b1adf7936180a59cfe9361000280f7020206746f6b"
+EUROS_HOTEL_Y_VEHICULO = "06455552021844616e6e204361726c746f6e14323032322d31312d323202063c"
+MINIMA: dict[str, Any] = {
+    "id_reserva": RESERVA, "id_cliente": None, "estado": "PENDIENTE", "fecha_creacion": 1669122600123,
+    "tramos": None, "monto": None, "medio_pago": None, "moneda": "USD", "hotel": None, "vehiculo": None,
+}  # fmt: skip
+CON_TODO_V1: dict[str, Any] = {
+    **MINIMA,
+    "id_cliente": CLIENTE,
+    "tramos": [{"origen": "BOG", "destino": "JFK", "fecha_salida": 1669122600000, "fecha_llegada": 1669129800000}],
+    "monto": 24000,
+    "medio_pago": "tok",
+}
+CON_TODO_V2: dict[str, Any] = {
+    **CON_TODO_V1,
+    "moneda": "EUR",
+    "hotel": {"hotel": "Dann Carlton", "fecha": "2022-11-22"},
+    "vehiculo": {"dias": 3, "edad_conductor": 30},
+}
+CREADAS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "v1-primera": (
+        HUELLAS_V1[eventos.EventosReserva],
+        V1["ReservaCreada"][0],
+        {**MINIMA, "id_cliente": CLIENTE},
+    ),
+    "v1": (HUELLA_V1_ACTUAL, f"{CREADA}02{CLIENTE_V1}{PENDIENTE}{TRAMO_Y_MONTO}00000000", CON_TODO_V1),
+    "v1-minima": (HUELLA_V1_ACTUAL, f"{CREADA}00{PENDIENTE}00000000000000", MINIMA),
+    "v2": (
+        HUELLA_V2,
+        f"{CREADA}02{CLIENTE_V1}{PENDIENTE}{TRAMO_Y_MONTO}{EUROS_HOTEL_Y_VEHICULO}00000000",
+        CON_TODO_V2,
+    ),
+    "v2-minima": (HUELLA_V2, f"{CREADA}00{PENDIENTE}00000006555344000000000000", MINIMA),
+}
+
+
+@pytest.mark.capacidad("A07")
+@pytest.mark.parametrize("escritor", CREADAS)
+@pytest.mark.parametrize("lector", [eventos, eventos_v2], ids=["lee-v1", "lee-v2"])
+def test_cada_version_lee_lo_que_guardo_cualquiera_de_las_dos(lector: Any, escritor: str) -> None:
+    huella, escrito, dicho = CREADAS[escritor]
+    leido = esquema_de(lector.EventosReserva).decodificar(bytes.fromhex(escrito), huella)
+    assert type(leido) is lector.EventosReserva
+    creada = asdict(leido.reserva_creada)
+    assert creada == {campo: dicho[campo] for campo in creada}
+    assert ("hotel" in creada) is (lector is eventos_v2)
+
+
+@pytest.mark.parametrize("tipo", HUELLAS_V1)
 def test_el_esquema_de_la_version_1_sigue_entre_los_que_se_leen(tipo: type) -> None:
     assert HUELLAS_V1[tipo] in esquema_de(tipo).escritores
 

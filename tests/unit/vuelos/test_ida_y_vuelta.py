@@ -23,7 +23,9 @@ from aeroalpes.modulos.vuelos.infraestructura.consumidores import al_confirmarse
 from aeroalpes.modulos.vuelos.infraestructura.despachadores import DespachadorComandosReserva, publicar
 from aeroalpes.modulos.vuelos.infraestructura.fechas import a_ms
 from aeroalpes.modulos.vuelos.infraestructura.mapeadores import MapeadorReserva, a_dto, de_json
-from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import eventos as eventos_v1
+from aeroalpes.modulos.vuelos.infraestructura.schema.v2 import eventos
 from seedwork.infraestructura.brokers import Mensaje
 from seedwork.infraestructura.codificacion import codificar, decodificar
 from seedwork.infraestructura.outbox import Servicio
@@ -81,8 +83,6 @@ def test_un_comando_llega_por_el_broker_como_salio(itinerarios: Any, medio: str 
 
 @pytest.mark.parametrize("estado", EstadoReserva)
 def test_un_evento_de_dominio_sale_con_su_id_su_fecha_y_la_clave_de_su_reserva(estado: EstadoReserva) -> None:
-    from aeroalpes.modulos.vuelos.infraestructura.schema.v1.eventos import EventosReserva
-
     cambios = {
         EstadoReserva.PENDIENTE: lambda: reserva(id_cliente=CLIENTE),
         EstadoReserva.PAGADA: lambda: _tras(en(EstadoReserva.PENDIENTE), "pagar", SALIDA),
@@ -96,7 +96,7 @@ def test_un_evento_de_dominio_sale_con_su_id_su_fecha_y_la_clave_de_su_reserva(e
     assert (mensaje.topico, mensaje.clave) == ("eventos-reserva", str(ID))
     assert mensaje.cabeceras["id"] == str(evento.id)
     assert mensaje.cabeceras["type"] == type(evento).__name__
-    registro = decodificar(mensaje, EventosReserva)
+    registro = decodificar(mensaje, eventos.EventosReserva)
     assert (registro.id, registro.type, registro.time) == (str(evento.id), type(evento).__name__, a_ms(SALIDA))
     variantes = [v for n, v in vars(registro).items() if n.startswith("reserva_") and v is not None]
     assert [(v.id_reserva, v.id_cliente, v.estado) for v in variantes] == [(str(ID), str(CLIENTE), estado)]
@@ -133,7 +133,18 @@ def test_la_creacion_cuenta_los_vuelos_el_monto_y_el_medio_a_quien_los_necesite(
     creada = decodificar(salida.mensajes[0], eventos.EventosReserva).reserva_creada
     assert [(tramo.origen, tramo.destino) for tramo in creada.tramos] == [("BOG", "JFK"), ("JFK", "BOG")]
     assert [tramo.fecha_llegada for tramo in creada.tramos] == [a_ms(SALIDA + HORA), a_ms(SALIDA + 3 * HORA)]
-    assert (creada.monto, creada.medio_pago) == (evento.monto, "tok")
+    assert (creada.monto, creada.moneda, creada.medio_pago) == (evento.monto, "USD", "tok")
+
+
+def test_se_publica_la_version_2_y_quien_lee_la_1_no_lo_nota() -> None:
+    (evento,) = reserva(medio_pago="tok").extraer_eventos()
+    salida = Salida()
+    publicar(evento, salida, AEROALPES)
+    (mensaje,) = salida.mensajes
+    assert mensaje.cabeceras["dataschema"].startswith("urn:avro:aeroalpes.vuelos.v2.EventosReserva:")
+    creada = decodificar(mensaje, eventos_v1.EventosReserva).reserva_creada
+    assert type(creada) is eventos_v1.ReservaCreada
+    assert (creada.id_reserva, creada.monto, creada.medio_pago) == (str(ID), evento.monto, "tok")
 
 
 def test_de_los_eventos_de_pago_solo_importa_que_se_haya_cobrado() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from aeroalpes.modulos.vuelos.dominio.objetos_valor import Itinerario, TipoPasajero
 
+MONEDA = "USD"
+"""ISO 4217: la moneda de todo monto."""
 TARIFA_POR_LEG = 12_000
 """Centavos que paga un pasajero por leg."""
 

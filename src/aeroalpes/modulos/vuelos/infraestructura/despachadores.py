@@ -9,8 +9,10 @@ from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearRese
 from aeroalpes.modulos.vuelos.aplicacion.dto import ItinerarioDTO, LegDTO
 from aeroalpes.modulos.vuelos.dominio import eventos as dominio
 from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Leg
+from aeroalpes.modulos.vuelos.dominio.tarifas import MONEDA
 from aeroalpes.modulos.vuelos.infraestructura.fechas import a_ms
-from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos
+from aeroalpes.modulos.vuelos.infraestructura.schema.v2 import eventos
 from seedwork.aplicacion.mensajes import Despachador
 from seedwork.dominio.eventos import EventoDominio
 from seedwork.infraestructura.outbox import Servicio
@@ -70,6 +72,7 @@ def _creada(evento: dominio.ReservaCreada) -> eventos.ReservaCreada:
         tramos=[_tramo(leg) for leg in evento.legs],
         monto=evento.monto,
         medio_pago=evento.medio_pago,
+        moneda=MONEDA,
     )
 
 
