@@ -40,6 +40,11 @@ class EnMarcha:
         self._bus = bus
         self._mensajeria = MensajeriaEnHilo(Mensajeria(bus=bus, consumir=consumir))
 
+    @property
+    def mensajeria(self) -> MensajeriaEnHilo:
+        """Con ella se llega al broker de este proceso."""
+        return self._mensajeria
+
     def faltas(self) -> dict[str, str | None]:
         """Por pieza, qué le falta, o None si está bien."""
         return salud.faltas(self._bus.motor, self._mensajeria)

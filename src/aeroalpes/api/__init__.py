@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 from flask import Flask
 
-from aeroalpes.api import cliente, pagos, precios_dinamicos, sagas, salud, spec, vuelos
+from aeroalpes.api import cliente, letras_muertas, mapa, pagos, precios_dinamicos, sagas, salud, spec, vuelos
 from aeroalpes.composicion import EnMarcha, componer
 from aeroalpes.config import leer_configuracion
 from aeroalpes.modulos.vuelos.aplicacion.puertos import CursorInvalido
@@ -37,12 +37,13 @@ def create_app(configuracion: Mapping[str, object] | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = CUERPO_MAXIMO
     app.extensions["bus"] = bus
     problemas.instalar(app, {CursorInvalido: 400})
-    for modulo in (vuelos, cliente, pagos, precios_dinamicos, sagas):
+    for modulo in (vuelos, cliente, pagos, precios_dinamicos, sagas, mapa):
         app.register_blueprint(modulo.rutas)
     app.register_blueprint(salud.rutas)
     spec.instalar(app)
     if servidor.es_flask_run():
         servidor.preparar_senales()
     if servidor.atiende_peticiones():
-        app.extensions["en_marcha"] = EnMarcha(bus, consumir=ajustes.trabajador == "dentro")
+        app.extensions["en_marcha"] = en_marcha = EnMarcha(bus, consumir=ajustes.trabajador == "dentro")
+        letras_muertas.instalar(app, en_marcha)
     return app

@@ -266,6 +266,67 @@ class Precio(BaseModel):
     demanda: int
 
 
+class Envio(BaseModel):
+    """Lo que un contexto publica en un tópico."""
+
+    topico: str
+    mensajes: list[str]
+
+
+class Escucha(BaseModel):
+    """Un tópico que un contexto atiende, y con qué suscripción."""
+
+    topico: str
+    suscripcion: str
+
+
+class Contexto(BaseModel):
+    """Lo que un contexto publica y atiende."""
+
+    contexto: str
+    publica: list[Envio]
+    atiende: list[Escucha]
+
+
+class Mapa(BaseModel):
+    """Quién habla con quién por el broker."""
+
+    contextos: list[Contexto]
+
+
+class ParametrosLetras(BaseModel):
+    """De qué suscripción, o de todas; y cuántas como mucho."""
+
+    suscripcion: str | None = None
+    maximo: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class LetraMuerta(BaseModel):
+    """Un mensaje que una suscripción no pudo atender: por qué y tras cuántos intentos."""
+
+    id: str
+    suscripcion: str
+    topico: str
+    clave: str | None
+    motivo: str
+    intentos: int
+    fecha: FechaHora
+
+
+class LetrasMuertas(BaseModel):
+    """Las que esperan a que alguien decida."""
+
+    letras: list[LetraMuerta]
+
+
+class LetraMuertaEntera(LetraMuerta):
+    """Con sus cabeceras y sus bytes intactos: en `cuerpo` si son texto y, si no, en `cuerpo_base64`."""
+
+    cabeceras: dict[str, str]
+    cuerpo: str | None = None
+    cuerpo_base64: str | None = None
+
+
 class Salud(BaseModel):
     status: Literal["up"] = "up"
 

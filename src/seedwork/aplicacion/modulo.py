@@ -39,7 +39,8 @@ class Modulo:
     `puertos` lleva de un tipo a quien lo provee: una clase o función (se construye por tipo, para cada mensaje si
     depende de la unidad de trabajo y una sola vez si no) o un objeto ya hecho. `paquete` es el paquete del contexto
     (`__package__`): con él, un comando o una query suyos que falten en las tablas detienen el arranque.
-    Lo que mandan sus `sagas` lo despachan handlers de `comandos`.
+    Lo que mandan sus `sagas` lo despachan handlers de `comandos`. `publica` lleva de cada tópico a los mensajes que
+    este contexto pone en él: de eso y de `consumidores` sale el mapa de quién habla con quién.
     """
 
     nombre: str
@@ -48,6 +49,7 @@ class Modulo:
     eventos: Mapping[type, Sequence[Handler]] = field(default_factory=dict)
     puertos: Mapping[Any, Any] = field(default_factory=dict)
     consumidores: Sequence[Any] = ()
+    publica: Mapping[str, Sequence[type]] = field(default_factory=dict)
     sagas: Sequence[Saga] = ()
     migraciones: Sequence[Any] = ()
     paquete: str | None = None

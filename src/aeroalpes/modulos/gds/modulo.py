@@ -21,6 +21,7 @@ from aeroalpes.modulos.gds.infraestructura.anticorrupcion.simulado import HostSi
 from aeroalpes.modulos.gds.infraestructura.consumidores import al_recibir_comando
 from aeroalpes.modulos.gds.infraestructura.despachadores import publicar, soltar
 from aeroalpes.modulos.gds.infraestructura.repositorios import ConfirmacionesSQLAlchemy
+from aeroalpes.modulos.gds.infraestructura.schema.v1 import comandos, eventos
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.infraestructura.migraciones import Migraciones
 
@@ -38,6 +39,10 @@ GDS = Modulo(
         RepositorioConfirmaciones: ConfirmacionesSQLAlchemy,
         SistemaReservas: GdsAnticorrupcion,
         Host: HostSimulado,
+    },
+    publica={
+        eventos.TOPICO: [eventos.ReservaConfirmada, eventos.ConfirmacionRechazada, eventos.ConfirmacionRevertida],
+        comandos.TOPICO: [comandos.RevertirConfirmacion],
     },
     consumidores=[al_recibir_comando],
     migraciones=[Migraciones("gds", Path(migraciones.__file__).parent)],

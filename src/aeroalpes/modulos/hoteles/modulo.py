@@ -10,6 +10,7 @@ from aeroalpes.modulos.hoteles.aplicacion.puertos import Cupo
 from aeroalpes.modulos.hoteles.infraestructura import migraciones
 from aeroalpes.modulos.hoteles.infraestructura.consumidores import al_recibir_comando
 from aeroalpes.modulos.hoteles.infraestructura.cupo import CupoSQL
+from aeroalpes.modulos.hoteles.infraestructura.schema.v1 import eventos
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.infraestructura.migraciones import Migraciones
 
@@ -18,6 +19,9 @@ HOTELES = Modulo(
     paquete=__package__,
     comandos={ReservarHotel: reservar_hotel, LiberarHotel: liberar_hotel},
     puertos={Cupo: CupoSQL},
+    publica={
+        eventos.TOPICO: [eventos.HotelReservado, eventos.HotelRechazado, eventos.HotelLiberado],
+    },
     consumidores=[al_recibir_comando],
     migraciones=[Migraciones("hoteles", Path(migraciones.__file__).parent)],
 )

@@ -23,6 +23,7 @@ from aeroalpes.modulos.pagos.infraestructura.consumidores import al_recibir_coma
 from aeroalpes.modulos.pagos.infraestructura.despachadores import publicar
 from aeroalpes.modulos.pagos.infraestructura.pasarela import PasarelaSimulada
 from aeroalpes.modulos.pagos.infraestructura.repositorios import PagosPorEventos, VistaPagosSQLAlchemy
+from aeroalpes.modulos.pagos.infraestructura.schema.v1 import eventos, pasarela
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.infraestructura.migraciones import Migraciones
 
@@ -47,6 +48,10 @@ PAGOS = Modulo(
         RepositorioPagos: PagosPorEventos,
         VistaPagos: VistaPagosSQLAlchemy,
         PasarelaPagos: PasarelaSimulada,
+    },
+    publica={
+        eventos.TOPICO: [eventos.ReservaPagada, eventos.PagoRechazado, eventos.PagoRevertido],
+        pasarela.TOPICO: [pasarela.Cobrar, pasarela.Devolver],
     },
     consumidores=[al_recibir_comando, llamar_a_la_pasarela],
     migraciones=[Migraciones("pagos", Path(migraciones.__file__).parent)],

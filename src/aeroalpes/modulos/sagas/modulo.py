@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from aeroalpes.modulos.gds.infraestructura.schema.v1 import comandos as comandos_gds
+from aeroalpes.modulos.pagos.infraestructura.schema.v1 import comandos as comandos_pago
 from aeroalpes.modulos.sagas.aplicacion.comandos import (
     AprobarReserva,
     CancelarReserva,
@@ -25,6 +27,7 @@ from aeroalpes.modulos.sagas.infraestructura.despachadores import (
     revertir_confirmacion,
     revertir_pago,
 )
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos as comandos_reserva
 from seedwork.aplicacion.modulo import Modulo
 
 SAGAS = Modulo(
@@ -40,5 +43,10 @@ SAGAS = Modulo(
         CancelarReserva: cancelar_reserva,
     },
     puertos={Remitente: Remitente},
+    publica={
+        comandos_pago.TOPICO: [comandos_pago.PagarReserva, comandos_pago.RevertirPago],
+        comandos_gds.TOPICO: [comandos_gds.ConfirmarReserva, comandos_gds.RevertirConfirmacion],
+        comandos_reserva.TOPICO: [comandos_reserva.AprobarReserva, comandos_reserva.CancelarReserva],
+    },
     consumidores=[al_pasar_algo_a_la_reserva, al_pasar_algo_al_pago, al_responder_las_aerolineas],
 )

@@ -9,6 +9,7 @@ from aeroalpes.modulos.vehiculos.aplicacion.puertos import Alquileres
 from aeroalpes.modulos.vehiculos.infraestructura import migraciones
 from aeroalpes.modulos.vehiculos.infraestructura.consumidores import al_recibir_comando
 from aeroalpes.modulos.vehiculos.infraestructura.repositorios import AlquileresSQLAlchemy
+from aeroalpes.modulos.vehiculos.infraestructura.schema.v1 import eventos
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.infraestructura.migraciones import Migraciones
 
@@ -17,6 +18,9 @@ VEHICULOS = Modulo(
     paquete=__package__,
     comandos={OrdenarAlquiler: ordenar_alquiler},
     puertos={Alquileres: AlquileresSQLAlchemy},
+    publica={
+        eventos.TOPICO: [eventos.VehiculoReservado, eventos.VehiculoRechazado, eventos.VehiculoLiberado],
+    },
     consumidores=[al_recibir_comando],
     migraciones=[Migraciones("vehiculos", Path(migraciones.__file__).parent)],
 )

@@ -24,6 +24,7 @@ from aeroalpes.modulos.vuelos.infraestructura import migraciones
 from aeroalpes.modulos.vuelos.infraestructura.consumidores import al_confirmarse_pago, al_recibir_comando
 from aeroalpes.modulos.vuelos.infraestructura.despachadores import DespachadorComandosReserva, publicar
 from aeroalpes.modulos.vuelos.infraestructura.repositorios import ReservasSQLAlchemy, VistaReservasSQLAlchemy
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.infraestructura.migraciones import Migraciones
 
@@ -49,6 +50,16 @@ VUELOS = Modulo(
         RepositorioReservas: ReservasSQLAlchemy,
         VistaReservas: VistaReservasSQLAlchemy,
         DespachadorComandos: DespachadorComandosReserva,
+    },
+    publica={
+        eventos.TOPICO: [
+            eventos.ReservaCreada,
+            eventos.ReservaPagada,
+            eventos.ReservaAprobada,
+            eventos.ReservaCancelada,
+            eventos.AprobacionFallida,
+        ],
+        comandos.TOPICO: [comandos.CrearReserva],
     },
     consumidores=[al_recibir_comando, al_confirmarse_pago],
     migraciones=[Migraciones("vuelos", Path(migraciones.__file__).parent)],

@@ -14,6 +14,7 @@ from seedwork.infraestructura.politica import Reintentos
 from seedwork.presentacion.cli.carga import con_mensajeria
 from seedwork.presentacion.cli.grupo import Mandato
 from seedwork.presentacion.cli.salida import escribir_json, escribir_tabla, opcion_json
+from seedwork.presentacion.mapa import mapa
 
 
 @click.command(cls=Mandato)
@@ -31,7 +32,7 @@ def rutas(mensajeria: Mensajeria, en_json: bool) -> None:
 
 
 def describir(mensajeria: Mensajeria) -> dict[str, list[dict[str, Any]]]:
-    """Las rutas por clase: consumidores, acciones que publican, y comandos, queries y eventos de los módulos."""
+    """Las rutas por clase: consumidores, acciones que publican, lo que atiende cada módulo, y el mapa de todos."""
     modulos = () if mensajeria.bus is None else mensajeria.bus.modulos
     dueno = {
         con_suscripcion(consumidor, mensajeria.servicio).suscripcion: modulo.nombre
@@ -55,6 +56,7 @@ def describir(mensajeria: Mensajeria) -> dict[str, list[dict[str, Any]]]:
             tabla: [fila for modulo in modulos for fila in _handlers(modulo.nombre, getattr(modulo, tabla))]
             for tabla in ("comandos", "queries", "eventos")
         },
+        "contextos": mapa(modulos, mensajeria.servicio),
     }
 
 
@@ -95,6 +97,8 @@ def _celda(valor: Any) -> str:
         return "sí" if valor else "no"
     if isinstance(valor, list | tuple):
         return "\n".join(_celda(uno) for uno in valor)
+    if isinstance(valor, dict) and "topico" in valor:
+        return f"{valor['topico']}: {valor.get('suscripcion') or ', '.join(valor['mensajes'])}"
     if isinstance(valor, dict):
         return f"{', '.join(valor['eventos']) or 'todo'} -> {valor['funcion']}({valor['mensaje'].rpartition('.')[2]})"
     return "" if valor is None else str(valor)
