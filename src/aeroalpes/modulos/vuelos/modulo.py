@@ -24,7 +24,8 @@ from aeroalpes.modulos.vuelos.infraestructura import migraciones
 from aeroalpes.modulos.vuelos.infraestructura.consumidores import al_confirmarse_pago, al_recibir_comando
 from aeroalpes.modulos.vuelos.infraestructura.despachadores import DespachadorComandosReserva, publicar
 from aeroalpes.modulos.vuelos.infraestructura.repositorios import ReservasSQLAlchemy, VistaReservasSQLAlchemy
-from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos
+from aeroalpes.modulos.vuelos.infraestructura.schema.v2 import eventos
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.infraestructura.migraciones import Migraciones
 
