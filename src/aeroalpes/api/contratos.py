@@ -170,6 +170,13 @@ class ParametrosPagina(BaseModel):
     cursor: Annotated[str | None, Field(max_length=200)] = None
 
 
+EstadoDeSaga = Literal["EN_CURSO", "COMPENSANDO", "DETENIDA", "COMPLETADA", "COMPENSADA"]
+
+
+class ParametrosSagas(ParametrosPagina):
+    estado: EstadoDeSaga | None = None
+
+
 class CabecerasPost(BaseModel):
     """Con la misma clave, la misma petición se hace una sola vez."""
 
@@ -222,7 +229,7 @@ class PasoSaga(BaseModel):
     """Un paso, por el comando que lo hace y el que lo desharía."""
 
     comando: str
-    estado: Literal["PENDIENTE", "PEDIDO", "HECHO", "FALLIDO", "COMPENSANDO", "COMPENSADO"]
+    estado: Literal["PENDIENTE", "OMITIDO", "PEDIDO", "HECHO", "FALLIDO", "COMPENSANDO", "COMPENSADO"]
     compensacion: str | None
 
 
@@ -236,18 +243,30 @@ class NotaSaga(BaseModel):
     id_mensaje: str | None
 
 
-class Saga(BaseModel):
-    """Por dónde va una reserva y todo lo que le pasó; `vence` es cuándo deja de esperar al paso en curso."""
+class SagaResumida(BaseModel):
+    """Por dónde va una reserva; `vence` es cuándo deja de esperar al paso en curso."""
 
     id_reserva: UUID
     version: int
-    estado: Literal["EN_CURSO", "COMPENSANDO", "DETENIDA", "COMPLETADA", "COMPENSADA"]
+    estado: EstadoDeSaga
     motivo: str | None
     fecha_creacion: FechaHora
     fecha_actualizacion: FechaHora
     vence: FechaHora | None
     pasos: list[PasoSaga]
+
+
+class Saga(SagaResumida):
+    """Por dónde va una reserva y todo lo que le pasó."""
+
     diario: list[NotaSaga]
+
+
+class PaginaSagas(BaseModel):
+    """Sagas, de la que cambió hace menos a la que hace más; `siguiente`, como `cursor`, pide la página que sigue."""
+
+    sagas: list[SagaResumida]
+    siguiente: str | None
 
 
 class ParametrosPrecio(BaseModel):

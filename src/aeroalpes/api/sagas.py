@@ -1,4 +1,4 @@
-"""Sagas por HTTP: por dónde va una reserva, qué se hizo y qué se deshizo."""
+"""Sagas por HTTP: por dónde va cada reserva, qué se hizo y qué se deshizo, y reanudar la que se detuvo."""
 
 from __future__ import annotations
 
@@ -11,10 +11,34 @@ from aeroalpes.api import contratos
 from aeroalpes.api.ejecucion import bus
 from aeroalpes.api.spec import SPEC
 from aeroalpes.modulos.sagas.aplicacion.reservar import RESERVAR
-from seedwork.aplicacion.sagas.seguimiento import ObtenerSaga
-from seedwork.presentacion.peticiones import responder
+from seedwork.aplicacion.sagas.maquina import EstadoSaga
+from seedwork.aplicacion.sagas.seguimiento import ListarSagas, ObtenerSaga, ReanudarSaga, SagaDTO
+from seedwork.presentacion.peticiones import leer_parametros, responder
 
 rutas = Blueprint("sagas", __name__, url_prefix="/sagas")
+
+
+@rutas.get("")
+@SPEC.validate(
+    query=contratos.ParametrosSagas,
+    resp=Respuestas(HTTP_200=contratos.PaginaSagas, HTTP_400=contratos.Problema, HTTP_503=contratos.Problema),
+    skip_validation=True,
+    tags=["sagas"],
+    operation_id="listar_sagas",
+)
+def listar_sagas() -> Response:
+    """Las sagas, de la que cambió hace menos a la que hace más; con `estado`, sólo las que están así."""
+    parametros = leer_parametros(contratos.ParametrosSagas)
+    pagina = bus().ejecutar(
+        ListarSagas(
+            saga=RESERVAR.nombre,
+            estado=EstadoSaga(parametros.estado) if parametros.estado else None,
+            limite=parametros.limite,
+            cursor=parametros.cursor,
+        )
+    )
+    resumidas = [contratos.SagaResumida.model_validate(_campos(saga), from_attributes=True) for saga in pagina.sagas]
+    return responder(contratos.PaginaSagas(sagas=resumidas, siguiente=pagina.siguiente))
 
 
 @rutas.get("/<uuid:id_reserva>")
@@ -26,9 +50,34 @@ rutas = Blueprint("sagas", __name__, url_prefix="/sagas")
 )
 def obtener_saga(id_reserva: UUID) -> Response:
     """La saga de una reserva: cada paso con su estado, y su diario."""
+    return _responder(id_reserva)
+
+
+@rutas.post("/<uuid:id_reserva>/reanudar")
+@SPEC.validate(
+    resp=Respuestas(
+        HTTP_200=contratos.Saga,
+        HTTP_404=contratos.Problema,
+        HTTP_409=contratos.Problema,
+        HTTP_422=contratos.Problema,
+        HTTP_503=contratos.Problema,
+    ),
+    skip_validation=True,
+    tags=["sagas"],
+    operation_id="reanudar_saga",
+)
+def reanudar_saga(id_reserva: UUID) -> Response:
+    """Vuelve a intentar la compensación que detuvo a la saga de una reserva, y responde con cómo queda."""
+    bus().ejecutar(ReanudarSaga(saga=RESERVAR.nombre, clave=str(id_reserva)))
+    return _responder(id_reserva)
+
+
+def _responder(id_reserva: UUID) -> Response:
     vista = bus().ejecutar(ObtenerSaga(saga=RESERVAR.nombre, clave=str(id_reserva)))
     return responder(
-        contratos.Saga.model_validate(
-            {**vars(vista.saga), "id_reserva": id_reserva, "diario": vista.diario}, from_attributes=True
-        )
+        contratos.Saga.model_validate({**_campos(vista.saga), "diario": vista.diario}, from_attributes=True)
     )
+
+
+def _campos(saga: SagaDTO) -> dict[str, object]:
+    return {**vars(saga), "id_reserva": UUID(saga.clave)}

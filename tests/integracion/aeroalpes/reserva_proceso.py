@@ -100,7 +100,7 @@ def _final(sistema: Sistema, carpeta: Path) -> dict[str, Any] | None:
         por_salir = select(func.count()).select_from(outbox).where(outbox.c.publicado_ms.is_(None))
         quieto = conexion.execute(por_salir).scalar_one() == 0
     reserva = sistema.ejecutar(ObtenerReserva(id=ID))
-    sagas = sistema.ejecutar(ListarSagas())
+    sagas = sistema.ejecutar(ListarSagas()).sagas
     if not quieto or reserva.estado not in ("APROBADA", "CANCELADA") or sagas[0].estado not in ACABADAS:
         return None
     pago = sistema.ejecutar(ObtenerPago(id_reserva=ID))

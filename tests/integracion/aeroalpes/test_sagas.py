@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from tests.integracion.aeroalpes.contexto import Contexto, en_marcha, mensaje
 from tests.integracion.aeroalpes.reservas import cuerpo, es_problema, itinerario, leg
 from tests.integracion.muertes import muriendo
 from tests.integracion.seedwork.bases import EN_AMBAS, base_nueva
 from tests.procesos import Aeroalpes, hasta
 
+from aeroalpes.api import create_app
 from aeroalpes.modulos.gds.modulo import GDS
 from aeroalpes.modulos.pagos.aplicacion.puertos import PasarelaPagos
 from aeroalpes.modulos.pagos.aplicacion.queries.obtener_pago import ObtenerPago
 from aeroalpes.modulos.pagos.infraestructura.pasarela import PasarelaSimulada
 from aeroalpes.modulos.pagos.modulo import PAGOS
+from aeroalpes.modulos.sagas.aplicacion import eventos as saga
 from aeroalpes.modulos.sagas.aplicacion.reservar import APROBAR, CONFIRMAR, PAGAR, RESERVAR
 from aeroalpes.modulos.sagas.modulo import SAGAS
 from aeroalpes.modulos.vuelos.aplicacion import dto
@@ -32,9 +35,17 @@ from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
 from aeroalpes.modulos.vuelos.modulo import VUELOS
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.aplicacion.sagas.definicion import Paso
+from seedwork.aplicacion.sagas.puerto import Sagas
 from seedwork.aplicacion.sagas.seguimiento import ListarSagas, ObtenerSaga
 from seedwork.dominio.excepciones import NoEncontrado
+from seedwork.infraestructura.sagas.temporizador import Temporizador
+from seedwork.infraestructura.tablas import sagas as sagas_guardadas
 
+_DEVOLVIENDO = [
+    {"paso": "PagarReserva", "estado": "COMPENSANDO"},
+    {"paso": "ConfirmarReserva", "estado": "FALLIDO"},
+    {"paso": "AprobarReserva", "estado": "PENDIENTE"},
+]
 NACIO = datetime(2022, 11, 22, 13, tzinfo=UTC)
 
 
@@ -112,7 +123,7 @@ async def test_unas_aerolineas_que_no_responden_devuelven_el_pago_y_su_respuesta
     async with suite_en(tmp_path, modulo=modulo, otros=(VUELOS, PAGOS, sordo)) as suite:
         id = await suite.sistema.ejecutar_async(reserva())
         async with asyncio.timeout(30):
-            while [s.estado for s in await suite.sistema.ejecutar_async(ListarSagas())] != ["COMPENSANDO"]:
+            while [s.estado for s in (await suite.sistema.ejecutar_async(ListarSagas())).sagas] != ["COMPENSANDO"]:
                 await asyncio.sleep(0.05)
     async with suite_en(tmp_path, modulo=modulo) as suite:  # vuelven: atienden lo pedido, y lo deshacen
         assert await acaba(suite, id) == ("CANCELADA", "ConfirmarReserva no respondió en 0.5 s")
@@ -132,7 +143,7 @@ async def test_una_reserva_que_alguien_cancela_a_mitad_no_se_queda_cobrada(tmp_p
         await suite.hasta(lambda: "ReservaCancelada" in suite.tipos(id), "se cancelara")
     async with suite_en(tmp_path) as suite:
         async with asyncio.timeout(30):
-            while [s.estado for s in await suite.sistema.ejecutar_async(ListarSagas())] != ["COMPENSADA"]:
+            while [s.estado for s in (await suite.sistema.ejecutar_async(ListarSagas())).sagas] != ["COMPENSADA"]:
                 await asyncio.sleep(0.05)
         assert await acaba(suite, id) == ("CANCELADA", "ya no voy")
         pago = await suite.sistema.ejecutar_async(ObtenerPago(id_reserva=id))
@@ -197,3 +208,47 @@ def test_una_persona_ve_por_donde_va_su_reserva_y_que_se_deshizo(suite: Aeroalpe
     ]
     assert all(nota["id_mensaje"] for nota in saga["diario"])
     assert http.get(f"/pagos/{id}").json()["saldo"] == 0
+
+
+@pytest.mark.capacidad("X02")
+def test_una_saga_detenida_se_ve_entre_las_demas_y_se_reanuda(tmp_path: Path) -> None:
+    app = create_app({"AEROALPES_DATOS": tmp_path, "AEROALPES_TRABAJADOR": "aparte"})
+    http, sistema = app.test_client(), app.extensions["bus"]
+    ids = [str(sistema.ejecutar(reserva())) for _ in range(3)]
+    for id in ids:
+        creada = saga.ReservaCreada(id_reserva=uuid.UUID(id), id_cliente=None, monto=1, medio=None, tramos=())
+        sistema.en_transaccion(lambda t, evento=creada: t.ambito.get(Sagas).recibir(evento))
+    with sistema.motor.begin() as conexion:  # como si devolver su pago se hubiera pedido ya cuantas veces se pide
+        conexion.execute(
+            update(sagas_guardadas)
+            .where(sagas_guardadas.c.clave == ids[1])
+            .values(
+                estado="COMPENSANDO",
+                motivo="x",
+                intentos=RESERVAR.intentos_compensacion,
+                vence_ms=1,
+                pasos=_DEVOLVIENDO,
+            )
+        )
+    Temporizador(sistema).vuelta()
+
+    def pagina(**parametros: Any) -> Any:
+        return http.get("/sagas", query_string=parametros).json
+
+    assert [una["id_reserva"] for una in pagina(estado="DETENIDA")["sagas"]] == [ids[1]]
+    primera = pagina(limite=2)
+    resto = pagina(limite=2, cursor=primera["siguiente"])
+    assert {una["id_reserva"] for una in primera["sagas"] + resto["sagas"]} == {*ids}
+    assert resto["siguiente"] is None
+    for malo in ({"estado": "PARADA"}, {"cursor": "no"}, {"limite": 0}):
+        problema = http.get("/sagas", query_string=malo)
+        assert (problema.status_code, problema.content_type) == (400, "application/problem+json"), malo
+
+    reanudada = http.post(f"/sagas/{ids[1]}/reanudar").json
+    assert (reanudada["estado"], reanudada["diario"][-1]["mensaje"]) == ("COMPENSANDO", "RevertirPago")
+    assert reanudada == http.get(f"/sagas/{ids[1]}").json
+    otra_vez = http.post(f"/sagas/{ids[1]}/reanudar")
+    assert (otra_vez.status_code, otra_vez.json["regla"]) == (422, "SagaNoDetenida")
+    assert "sólo se reanuda una detenida" in otra_vez.json["detail"]
+    assert http.post(f"/sagas/{uuid.uuid4()}/reanudar").status_code == 404
+    app.extensions["en_marcha"].parar()

@@ -32,7 +32,7 @@ from tests.unit.seedwork.viaje import (
 from seedwork.aplicacion.mensajes import Despachador
 from seedwork.aplicacion.sagas.maquina import EstadoSaga, SagaNoDetenida
 from seedwork.aplicacion.sagas.puerto import EventoSinSaga, Sagas
-from seedwork.aplicacion.sagas.seguimiento import ListarSagas, ObtenerSaga, ReanudarSaga, SagaConDiario
+from seedwork.aplicacion.sagas.seguimiento import CursorInvalido, ListarSagas, ObtenerSaga, ReanudarSaga, SagaConDiario
 from seedwork.dominio.excepciones import NoEncontrado
 from seedwork.infraestructura.inquilinos import en_nombre_de
 from seedwork.infraestructura.sagas.definiciones import DefinicionAusente
@@ -140,7 +140,7 @@ def test_una_transicion_cuesta_tres_sentencias_ademas_de_dejar_el_comando(sistem
 
 def test_lo_que_no_se_sabe_de_quien_es_se_ignora_y_lo_que_nadie_escucha_es_un_error(sistema: Sistema) -> None:
     llega(sistema, Pagado(id_viaje="nadie"))
-    assert sistema.ejecutar(ListarSagas()) == ()
+    assert sistema.ejecutar(ListarSagas()).sagas == ()
     with pytest.raises(EventoSinSaga, match=r"Ninguna saga escucha .*str"):
         llega(sistema, "hola")
 
@@ -222,9 +222,9 @@ def test_una_compensacion_que_nadie_responde_detiene_la_saga_a_la_vista_y_se_rea
         with sistema.motor.begin() as conexion:  # type: ignore[union-attr]
             conexion.execute(update(sagas).where(sagas.c.clave == "a").values(vence_ms=1))
         temporizador.vuelta()
-    detenidas = sistema.ejecutar(ListarSagas(estado=EstadoSaga.DETENIDA))
+    detenidas = sistema.ejecutar(ListarSagas(estado=EstadoSaga.DETENIDA)).sagas
     assert [(saga.clave, saga.motivo) for saga in detenidas] == [("a", "SinPlazas")]
-    assert {saga.clave for saga in sistema.ejecutar(ListarSagas())} == {"a", "otra"}
+    assert {saga.clave for saga in sistema.ejecutar(ListarSagas()).sagas} == {"a", "otra"}
     assert mandados(sistema, "a") == ["Pagar", "Reservar", *["DevolverPago"] * 3]
     assert "sin respuesta tras 3 intentos" in str(ver(sistema, "a").diario[-1].detalle)
 
@@ -235,6 +235,33 @@ def test_una_compensacion_que_nadie_responde_detiene_la_saga_a_la_vista_y_se_rea
         sistema.ejecutar(ReanudarSaga(saga="viaje", clave="a"))
     with pytest.raises(NoEncontrado):
         sistema.ejecutar(ReanudarSaga(saga="viaje", clave="no está"))
+
+
+@EN_AMBAS
+def test_se_pasa_de_pagina_sin_repetir_ni_saltarse_ninguna(sistema: Sistema) -> None:
+    for i in range(7):
+        llega(sistema, ViajePedido(id_viaje=f"v/{i}", monto=1))
+    assert sistema.motor is not None
+    with sistema.motor.begin() as conexion:
+        conexion.execute(update(sagas).values(actualizada_ms=5))  # a la vez: decide la clave
+    claves: list[str] = []
+    cursor: str | None = None
+    while True:
+        pagina = sistema.ejecutar(ListarSagas(saga="viaje", estado=EstadoSaga.EN_CURSO, limite=3, cursor=cursor))
+        claves += [saga.clave for saga in pagina.sagas]
+        cursor = pagina.siguiente
+        if cursor is None:
+            break
+    assert claves == [f"v/{i}" for i in reversed(range(7))]
+    assert sistema.ejecutar(ListarSagas(saga="otra")).sagas == ()
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "ñ", "bnVsbA==", "WzEsMiwzXQ==", "W1sxXSwiYSIsImIiXQ==", "Wy0xLCJhIiwiYiJd"]
+)
+def test_un_cursor_que_nadie_dio_se_rechaza(sistema: Sistema, cursor: str) -> None:
+    with pytest.raises(CursorInvalido, match="no es el de una página anterior"):
+        sistema.ejecutar(ListarSagas(cursor=cursor))
 
 
 # --- versiones --------------------------------------------------------------------------------------------------------
@@ -301,7 +328,7 @@ def test_cada_inquilino_tiene_sus_sagas_y_sus_plazos(base: str) -> None:
     Temporizador(sistema).vuelta()
     with en_nombre_de(schema="uno"):
         assert ver(sistema, "a").saga.motivo == "Reservar no respondió en 20 s"
-        assert len(sistema.ejecutar(ListarSagas())) == 1
+        assert len(sistema.ejecutar(ListarSagas()).sagas) == 1
     with en_nombre_de(schema="dos"):
         assert ver(sistema, "a").saga.motivo == "Pagar no respondió en 30 s"
     with sistema.motor.connect() as conexion:  # type: ignore[union-attr]

@@ -31,7 +31,7 @@ async def acaban(sistema: Sistema, cuantas: int, *estados: str) -> dict[str, str
     """Espera a que haya tantas sagas en uno de esos estados (acabadas, si no se dicen), y dice cómo está cada una."""
     async with asyncio.timeout(PLAZO_S):
         while True:
-            todas = {s.clave: s.estado for s in await sistema.ejecutar_async(ListarSagas(limite=1000))}
+            todas = {s.clave: s.estado for s in (await sistema.ejecutar_async(ListarSagas(limite=1000))).sagas}
             if sum(estado in (estados or ("COMPLETADA", "COMPENSADA")) for estado in todas.values()) >= cuantas:
                 return todas
             await asyncio.sleep(0.05)

@@ -55,6 +55,18 @@ class SagaConDiario:
     diario: tuple[NotaDTO, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class PaginaSagas:
+    """Una página, de la que cambió hace menos a la que hace más; `siguiente` lleva a la que sigue, si la hay."""
+
+    sagas: tuple[SagaDTO, ...]
+    siguiente: str | None
+
+
+class CursorInvalido(Exception):
+    """El cursor no es de los que una página entrega."""
+
+
 class VistaSagas(Protocol):
     """La lectura de sagas."""
 
@@ -62,8 +74,8 @@ class VistaSagas(Protocol):
         """`NoEncontrado` si no hay."""
         ...
 
-    def listar(self, estado: EstadoSaga | None, limite: int) -> tuple[SagaDTO, ...]:
-        """Las que cambiaron hace menos, primero; sólo las de ese estado, si se dice."""
+    def pagina(self, saga: str | None, estado: EstadoSaga | None, limite: int, cursor: str | None) -> PaginaSagas:
+        """`CursorInvalido` si el cursor no lo dio una página anterior."""
         ...
 
 
@@ -80,15 +92,20 @@ def obtener_saga(query: ObtenerSaga, vista: VistaSagas) -> SagaConDiario:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListarSagas(Query[tuple[SagaDTO, ...]]):
-    """Las últimas sagas que cambiaron; `limite` es cuántas como mucho."""
+class ListarSagas(Query[PaginaSagas]):
+    """Las sagas que cambiaron hace menos: de un nombre y en un estado, si se dicen; `limite` es cuántas a lo más.
 
+    Lo que cambie mientras se pasa de página vuelve a la primera: no se repite más abajo.
+    """
+
+    saga: str | None = None
     estado: EstadoSaga | None = None
     limite: int = 50
+    cursor: str | None = None
 
 
-def listar_sagas(query: ListarSagas, vista: VistaSagas) -> tuple[SagaDTO, ...]:
-    return vista.listar(query.estado, query.limite)
+def listar_sagas(query: ListarSagas, vista: VistaSagas) -> PaginaSagas:
+    return vista.pagina(query.saga, query.estado, query.limite, query.cursor)
 
 
 @dataclass(frozen=True, kw_only=True)

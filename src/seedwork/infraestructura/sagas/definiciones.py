@@ -17,7 +17,8 @@ from seedwork.aplicacion.sagas.definicion import Saga, SagaInvalida
 from seedwork.infraestructura.base_datos import de_lectura
 from seedwork.infraestructura.tablas import sagas as tabla_sagas
 
-_ABIERTAS = "estado IN ('EN_CURSO', 'COMPENSANDO', 'DETENIDA')"  # la condición del índice, letra por letra
+ABIERTAS = "estado IN ('EN_CURSO', 'COMPENSANDO', 'DETENIDA')"
+"""Las que no acabaron: la condición de su índice, letra por letra."""
 
 
 class DefinicionAusente(ErrorDeArranque):
@@ -86,7 +87,7 @@ class DefinicionesSagas:
     def exigir_en_curso(self, motor: Engine) -> None:
         """Lanza `DefinicionAusente` si quedó alguna saga sin acabar cuya definición falta o cambió."""
         columnas = tabla_sagas.c.saga, tabla_sagas.c.definicion, tabla_sagas.c.forma
-        abiertas = select(*columnas, func.count()).where(text(_ABIERTAS)).group_by(*columnas)
+        abiertas = select(*columnas, func.count()).where(text(ABIERTAS)).group_by(*columnas)
         with de_lectura(motor).connect() as conexion:
             for nombre, version, forma, cuantas in conexion.execute(abiertas):
                 try:

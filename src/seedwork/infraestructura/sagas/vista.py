@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, text, tuple_
 
-from seedwork.aplicacion.sagas.maquina import EstadoSaga
-from seedwork.aplicacion.sagas.seguimiento import NotaDTO, PasoDTO, SagaConDiario, SagaDTO
+from seedwork.aplicacion.sagas.maquina import ACABADAS, EstadoSaga
+from seedwork.aplicacion.sagas.seguimiento import (
+    CursorInvalido,
+    NotaDTO,
+    PaginaSagas,
+    PasoDTO,
+    SagaConDiario,
+    SagaDTO,
+)
 from seedwork.dominio.excepciones import NoEncontrado
-from seedwork.infraestructura.sagas.definiciones import DefinicionesSagas
+from seedwork.infraestructura.sagas.definiciones import ABIERTAS, DefinicionesSagas
 from seedwork.infraestructura.tablas import sagas, sagas_diario
 from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
 
@@ -45,13 +54,20 @@ class VistaSagasSQLAlchemy:
             ),
         )
 
-    def listar(self, estado: EstadoSaga | None, limite: int) -> tuple[SagaDTO, ...]:
+    def pagina(self, saga: str | None, estado: EstadoSaga | None, limite: int, cursor: str | None) -> PaginaSagas:
+        orden = sagas.c.actualizada_ms, sagas.c.saga, sagas.c.clave
         consulta = select(sagas).where(sagas.c.inquilino == self._inquilino)
+        if saga is not None:
+            consulta = consulta.where(sagas.c.saga == saga)
         if estado is not None:
             consulta = consulta.where(sagas.c.estado == str(estado))
-        return tuple(
-            self._dto(fila) for fila in self._leer(consulta.order_by(sagas.c.actualizada_ms.desc()).limit(limite))
-        )
+            if estado not in ACABADAS:
+                consulta = consulta.where(text(ABIERTAS))  # son pocas y tienen su índice
+        if cursor is not None:
+            consulta = consulta.where(tuple_(*orden) < _leer_cursor(cursor))
+        filas = self._leer(consulta.order_by(*(columna.desc() for columna in orden)).limit(limite + 1))
+        siguiente = _cursor(filas[limite - 1]) if len(filas) > limite else None
+        return PaginaSagas(sagas=tuple(self._dto(fila) for fila in filas[:limite]), siguiente=siguiente)
 
     def _leer(self, consulta: Any) -> list[Row[Any]]:
         return list(self._uow.sesion.execute(consulta, execution_options=self._uow.en_comun))
@@ -77,3 +93,17 @@ class VistaSagasSQLAlchemy:
 
 def _de_ms(instante_ms: int) -> datetime:
     return datetime.fromtimestamp(instante_ms / 1000, UTC)
+
+
+def _cursor(ultima: Row[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps([ultima.actualizada_ms, ultima.saga, ultima.clave]).encode()).decode()
+
+
+def _leer_cursor(cursor: str) -> tuple[int, str, str]:
+    try:
+        match json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True)):
+            case [int(fecha_ms), str(saga), str(clave)] if 0 <= fecha_ms < 2**62:
+                return fecha_ms, saga, clave
+    except (ValueError, RecursionError):
+        pass
+    raise CursorInvalido("El cursor no es el de una página anterior")

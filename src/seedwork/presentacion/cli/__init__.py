@@ -11,6 +11,7 @@ from seedwork.presentacion.cli.grupo import Grupo, correr
 from seedwork.presentacion.cli.letras import letras_muertas
 from seedwork.presentacion.cli.outbox import outbox
 from seedwork.presentacion.cli.rutas import rutas
+from seedwork.presentacion.cli.sagas import sagas
 
 MANDATOS: list[click.Command] = [
     consumir,
@@ -18,6 +19,7 @@ MANDATOS: list[click.Command] = [
     letras_muertas,
     rutas,
     outbox,
+    sagas,
     esquemas,
 ]
 
