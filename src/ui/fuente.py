@@ -11,6 +11,7 @@ import structlog
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1.eventos import TOPICO, EventosReserva
 from seedwork.infraestructura.brokers import Mensaje
 from seedwork.infraestructura.codificacion import Evento, MensajeInvalido, decodificar
+from seedwork.infraestructura.esquemas import EsquemaDesconocido
 from seedwork.infraestructura.mensajeria import Mensajeria
 from ui.configuracion import Configuracion
 
@@ -54,7 +55,7 @@ def a_cloudevent(mensaje: Mensaje) -> dict[str, Any] | None:
             "datacontenttype": "application/json",
             "data": datos,
         }
-    except (MensajeInvalido, KeyError) as error:
+    except (MensajeInvalido, EsquemaDesconocido, KeyError) as error:
         _registro.warning("evento_ilegible", topico=mensaje.topico, error=str(error))
         return None
 

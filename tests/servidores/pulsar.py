@@ -22,14 +22,14 @@ class Pulsar(Servidor):
     plazo_parada_s = 30.0
 
     def faltan(self) -> list[Requisito]:
-        return instalar.faltan_de_java(_distribucion())
+        return instalar.faltan_de_java(distribucion())
 
     def preparar(self, sitio: Sitio) -> None:
-        _distribucion().obtener()
+        distribucion().obtener()
         (sitio.carpeta / "tmp").mkdir(exist_ok=True)
 
     def ordenes(self, sitio: Sitio) -> list[Orden]:
-        casa, carpeta = _distribucion().obtener(), sitio.carpeta
+        casa, carpeta = distribucion().obtener(), sitio.carpeta
         entorno = {
             "JAVA_HOME": str(instalar.java().casa),
             "PULSAR_STANDALONE_CONF": _configurar(casa, sitio),
@@ -62,7 +62,8 @@ class Pulsar(Servidor):
         }
 
 
-def _distribucion() -> instalar.Descarga:
+def distribucion() -> instalar.Descarga:
+    """El tarball del servidor, que trae también su cliente de línea de órdenes."""
     return instalar.Descarga(f"pulsar-{VERSION}", instalar.archivo_tar(_ARTEFACTO))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from seedwork.infraestructura.schema.v1.mensajes import MensajeIntegracion
 
 AVRO, JSON = "application/avro", "application/json"
 _URN = "urn:avro:"
+_ESCRITOR = re.compile(rf"{_URN}([\w.]+):[0-9a-f]{{64}}")
 
 
 class MensajeInvalido(Exception):
@@ -93,7 +95,8 @@ def codificar_evento(
 def decodificar(mensaje: Mensaje, tipo: Any) -> Any:
     """El contenido como `tipo`: dataclass (Avro o JSON), modelo pydantic, `dict`, `Evento` o el propio `Mensaje`.
 
-    Lanza `MensajeInvalido` si no se puede, con la causa en la frase.
+    Lanza `MensajeInvalido` si no se puede, con la causa en la frase; `EsquemaDesconocido` si aún no se puede, porque lo
+    escribió otra versión de ese registro que aquí no se conoce.
     """
     if tipo is Mensaje:
         return mensaje
@@ -101,11 +104,20 @@ def decodificar(mensaje: Mensaje, tipo: Any) -> Any:
         if es_avro(mensaje, tipo):
             if not _tiene_sobre(tipo):
                 raise ValueError("viene en Avro y ese tipo se lee de JSON")
-            huella = mensaje.cabeceras.get("dataschema", "").rpartition(":")[2] or None
-            return esquema_de(tipo).decodificar(mensaje.cuerpo, huella)
+            return esquema_de(tipo).decodificar(mensaje.cuerpo, huella_escrita(mensaje))
         return _leer_json(mensaje, tipo)
-    except (EsquemaDesconocido, ValidationError, ValueError, RecursionError) as error:
+    except EsquemaDesconocido as error:
+        escritor = _ESCRITOR.fullmatch(mensaje.cabeceras["dataschema"])
+        if escritor is not None and esquema_de(tipo).es_version(escritor[1]):
+            raise
+        raise MensajeInvalido(f"No es un {tipo.__name__}: {error}") from error
+    except (ValidationError, ValueError, RecursionError) as error:
         raise MensajeInvalido(f"No es un {getattr(tipo, '__name__', tipo)} válido: {error}") from error
+
+
+def huella_escrita(mensaje: Mensaje) -> str | None:
+    """La del esquema Avro con que dice estar escrito, si lo dice."""
+    return mensaje.cabeceras.get("dataschema", "").rpartition(":")[2] or None
 
 
 def es_avro(mensaje: Mensaje, tipo: Any) -> bool:

@@ -1,6 +1,8 @@
 """Avro desde dataclasses: el esquema se deriva del tipo, se publica en un `.avsc` a su lado, y manda al leer.
 
-Se lee sólo lo escrito con un esquema conocido (por su huella): el propio o uno de los `.avsc` que publicó ese registro.
+Se lee sólo lo escrito con un esquema conocido (por su huella): el propio, uno de los `.avsc` que publicó ese registro
+en cualquiera de las versiones de su contrato, o uno que se admitió después. De una versión a otra sólo cambia el final
+del espacio de nombres, y Avro empareja los registros por el nombre sin él.
 """
 
 from __future__ import annotations
@@ -24,13 +26,19 @@ from pydantic import TypeAdapter
 
 from seedwork.aplicacion.firmas import ErrorDeArranque, nombre_de
 
+_VERSION = re.compile(r"v(\d+)")
+
 
 class EsquemaInvalido(ErrorDeArranque):
     """Un tipo del que no sale un esquema que se pueda publicar."""
 
 
 class EsquemaDesconocido(Exception):
-    """Un mensaje dice estar escrito con un esquema que no está publicado aquí."""
+    """Un mensaje está escrito con un esquema, el de `huella`, que aquí no se conoce todavía."""
+
+    def __init__(self, nombre: str, huella: str) -> None:
+        super().__init__(f"El esquema {huella} de {nombre} no está publicado aquí")
+        self.huella = huella
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +63,7 @@ class Esquema:
         Lanza `EsquemaDesconocido`, o `ValueError` si los bytes no son eso.
         """
         if huella is not None and huella not in self.escritores:
-            raise EsquemaDesconocido(f"El esquema {huella} de {self.avro['name']} no está publicado aquí")
+            raise EsquemaDesconocido(self.avro["name"], huella)
         entrada = io.BytesIO(cuerpo)
         propio = self.escritores[self.huella]
         try:
@@ -67,6 +75,17 @@ class Esquema:
             raise ValueError(f"Sobran bytes tras el registro {self.avro['name']}")
         return self.adaptador.validate_python(datos)
 
+    def es_version(self, nombre: str) -> bool:
+        """Si `contexto.vN.Nombre` es este registro en alguna de las versiones de su contrato."""
+        espacio, _, propio = nombre.rpartition(".")
+        return _registro_de({"namespace": espacio, "name": propio}) == _registro_de(self.avro)
+
+    def admitir(self, avro: dict[str, Any]) -> None:
+        """Desde ahora se lee lo escrito con `avro`; `EsquemaInvalido` si es de otro registro o peligroso de leer."""
+        if _registro_de(avro) != _registro_de(self.avro):
+            raise EsquemaInvalido(f"{_nombre_completo(avro)} no es una versión de {_nombre_completo(self.avro)}")
+        self.escritores.setdefault(huella_de(avro), _parsear(avro))
+
 
 @cache
 def esquema_de(tipo: type) -> Esquema:
@@ -76,10 +95,10 @@ def esquema_de(tipo: type) -> Esquema:
     except (ValueError, TypeError, NameError) as error:
         raise EsquemaInvalido(f"{nombre_de(tipo)} no se puede describir en Avro: {error}") from error
     avro = {"type": "record", "name": tipo.__name__, "namespace": espacio_de(tipo), **avro}
-    escritores = {huella_de(avro): _parsear(avro)}
-    for publicado in _publicados(tipo, avro):
-        escritores.setdefault(huella_de(publicado), _parsear(publicado))
-    return Esquema(tipo, avro, huella_de(avro), escritores, TypeAdapter(tipo))
+    esquema = Esquema(tipo, avro, huella_de(avro), {huella_de(avro): _parsear(avro)}, TypeAdapter(tipo))
+    for ruta in revisiones_publicadas(tipo):
+        esquema.admitir(_leer(ruta))
+    return esquema
 
 
 def espacio_de(tipo: type) -> str:
@@ -104,19 +123,42 @@ def ruta_publicada(tipo: type) -> Path:
     return Path(archivo or ".").with_name(f"{tipo.__name__}.avsc")
 
 
-def _publicados(tipo: type, avro: dict[str, Any]) -> list[dict[str, Any]]:
-    publicados = []
+def revisiones_publicadas(tipo: type) -> list[Path]:
+    """Los `.avsc` de un registro en todas las versiones de su contrato, del más viejo al más nuevo."""
     carpeta = ruta_publicada(tipo).parent
-    # Lo escrito con otra versión del contrato también se lee: quien escribe pasa a la v2 sin esperar a quien lee la v1.
-    carpetas = carpeta.parent.glob("v*/") if re.fullmatch(r"v\d+", carpeta.name) else [carpeta]
-    for ruta in sorted(ruta for c in carpetas for ruta in c.glob(f"{tipo.__name__}*.avsc")):
-        try:
-            publicado = json.loads(ruta.read_text("utf-8"))
-            if publicado["name"] == avro["name"]:
-                publicados.append(publicado)
-        except (ValueError, KeyError, TypeError) as error:
-            raise EsquemaInvalido(f"{ruta} no es un esquema de registro: {error!r}") from error
-    return publicados
+    if not _VERSION.fullmatch(carpeta.name):
+        return revisiones_en(carpeta, tipo.__name__)
+    versiones = sorted((int(v.group(1)), c) for c in carpeta.parent.iterdir() if (v := _VERSION.fullmatch(c.name)))
+    return [ruta for _, version in versiones for ruta in revisiones_en(version, tipo.__name__)]
+
+
+def revisiones_en(carpeta: Path, nombre: str) -> list[Path]:
+    """Las de una versión: `Nombre.1.avsc`, `Nombre.2.avsc`... y, al final, la vigente, `Nombre.avsc`."""
+    vigente = carpeta / f"{nombre}.avsc"
+    numeradas = [
+        (int(numero.group(1)), ruta)
+        for ruta in carpeta.glob(f"{nombre}.*.avsc")
+        if (numero := re.fullmatch(rf"{nombre}\.(\d+)", ruta.stem))
+    ]
+    return [ruta for _, ruta in sorted(numeradas)] + ([vigente] if vigente.exists() else [])
+
+
+def _leer(ruta: Path) -> dict[str, Any]:
+    try:
+        avro: dict[str, Any] = json.loads(ruta.read_text("utf-8"))
+        _registro_de(avro)
+    except (ValueError, KeyError, TypeError) as error:
+        raise EsquemaInvalido(f"{ruta} no es un esquema de registro: {error!r}") from error
+    return avro
+
+
+def _registro_de(avro: dict[str, Any]) -> tuple[str, str]:
+    """El contexto y el nombre: lo que no cambia de una versión a otra."""
+    return re.sub(r"\.v\d+$", "", avro.get("namespace", "")), avro["name"]
+
+
+def _nombre_completo(avro: dict[str, Any]) -> str:
+    return f"{avro.get('namespace', '')}.{avro['name']}".lstrip(".")
 
 
 def _parsear(avro: dict[str, Any]) -> Any:

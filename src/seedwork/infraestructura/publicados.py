@@ -13,6 +13,7 @@ import importlib
 import json
 import pkgutil
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import permutations
@@ -20,7 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from seedwork.aplicacion.firmas import ErrorDeArranque
-from seedwork.infraestructura.esquemas import esquema_de, ruta_publicada, texto_publicable
+from seedwork.infraestructura.compatibilidad import por_que_no_lee
+from seedwork.infraestructura.esquemas import (
+    esquema_de,
+    revisiones_en,
+    revisiones_publicadas,
+    ruta_publicada,
+    texto_publicable,
+)
 from seedwork.infraestructura.schema.v1.mensajes import MensajeIntegracion
 
 _PAQUETE = re.compile(r".*\.schema\.v\d+$")
@@ -78,12 +86,12 @@ def publicar(registros: Iterable[type]) -> list[Path]:
     for tipo in registros:
         ruta, avro = ruta_publicada(tipo), esquema_de(tipo).avro
         acta = _leer_acta(ruta.parent)
-        anotadas = {anotada.name: _contenido(_leer(anotada)) for anotada in _revisiones(ruta.parent, tipo.__name__)}
+        anotadas = {anotada.name: _contenido(_leer(anotada)) for anotada in revisiones_en(ruta.parent, tipo.__name__)}
         if not _sin_publicar(tipo) and anotadas.items() <= acta.items():
             continue
         acta = anotadas | acta
         if ruta.exists() and _contenido(_leer(ruta)) != _contenido(avro):
-            anterior = f"{tipo.__name__}.{len(_revisiones(ruta.parent, tipo.__name__))}.avsc"
+            anterior = f"{tipo.__name__}.{len(revisiones_en(ruta.parent, tipo.__name__))}.avsc"
             ruta.rename(ruta.with_name(anterior))
             acta[anterior] = acta.pop(ruta.name)
         ruta.write_text(texto_publicable(tipo), "utf-8")
@@ -91,6 +99,20 @@ def publicar(registros: Iterable[type]) -> list[Path]:
         (ruta.parent / _ACTA).write_text(json.dumps(dict(sorted(acta.items())), indent=2) + "\n", "utf-8")
         escritos.append(ruta)
     return escritos
+
+
+def revisiones_por_topico(registros: Iterable[type]) -> dict[str, list[dict[str, Any]]]:
+    """Por tópico, todas las revisiones publicadas de sus registros, de la más vieja a la más nueva.
+
+    El tópico lo dice el módulo de cada registro, en `TOPICO`; lanza `ErrorDeArranque` si no lo dice.
+    """
+    por_topico: dict[str, dict[Path, dict[str, Any]]] = {}
+    for tipo in registros:
+        topico = getattr(sys.modules[tipo.__module__], "TOPICO", None)
+        if not isinstance(topico, str):
+            raise ErrorDeArranque(f"{tipo.__module__} no dice el TOPICO de {tipo.__name__}")
+        por_topico.setdefault(topico, {}).update((ruta, _leer(ruta)) for ruta in revisiones_publicadas(tipo))
+    return {topico: list(revisiones.values()) for topico, revisiones in por_topico.items()}
 
 
 SIN_PUBLICAR = "todo esquema se publica"
@@ -126,50 +148,16 @@ def _familias(registros: list[type]) -> Iterator[dict[str, Any]]:
     for tipo in registros:
         carpeta = ruta_publicada(tipo).parent
         familia = familias.setdefault((carpeta.parent, tipo.__name__), {})
-        for hermana in [carpeta, *sorted(carpeta.parent.glob("v*/"))]:
-            for ruta in _revisiones(hermana, tipo.__name__):
-                familia[_en(ruta)] = _leer(ruta)
+        for ruta in revisiones_publicadas(tipo):
+            familia[_en(ruta)] = _leer(ruta)
         familia[_nombre(tipo)] = esquema_de(tipo).avro
     yield from familias.values()
 
 
 def _incompatibles(revisiones: dict[str, Any]) -> Iterator[Falta]:
-    from avro.schema import parse
-
-    registros = {nombre: dict(_registros(parse(json.dumps(avro)))) for nombre, avro in revisiones.items()}
-    for lector, escritor in permutations(registros, 2):
-        comunes = [n for n in registros[lector] if n in registros[escritor]]  # de fuera adentro
-        razones = [r for n in comunes if (r := _razon(registros[lector][n], registros[escritor][n]))]
-        if razones:
-            yield Falta(lector, COMPATIBLE, f"no puede leer lo escrito con {escritor}: {razones[-1]}")
-
-
-def _razon(lector: Any, escritor: Any) -> str | None:
-    """Por qué un registro no se lee con otro: la regla de Avro, dónde y cómo lo dice su comprobador."""
-    from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
-
-    comprobador: Any = ReaderWriterCompatibilityChecker
-    resultado = comprobador().get_compatibility(lector, escritor)
-    if resultado.compatibility == SchemaCompatibilityType.compatible:
-        return None
-    reglas = ", ".join(sorted({regla.value for regla in resultado.incompatibilities}))
-    indices = [int(i) for lugar in resultado.locations for i in re.findall(r"^/fields/(\d+)", lugar)]
-    campos = " y ".join(sorted({lector.fields[i].name for i in indices})) or "?"
-    return f"{reglas} en {lector.name}.{campos} ({'; '.join(sorted(resultado.messages))})"
-
-
-def _registros(avro: Any) -> Iterator[tuple[str, Any]]:
-    """Cada registro de un esquema, por su nombre, de fuera adentro."""
-    if avro.type in ("record", "error"):
-        yield avro.name, avro
-    dentro = [c.type for c in getattr(avro, "fields", [])] + list(getattr(avro, "schemas", []))
-    for parte in [*dentro, *[getattr(avro, a) for a in ("items", "values") if hasattr(avro, a)]]:
-        if hasattr(parte, "type"):
-            yield from _registros(parte)
-
-
-def _revisiones(carpeta: Path, nombre: str) -> list[Path]:
-    return sorted(ruta for ruta in carpeta.glob(f"{nombre}*.avsc") if re.fullmatch(rf"{nombre}(\.\d+)?", ruta.stem))
+    for lector, escritor in permutations(revisiones, 2):
+        if (razon := por_que_no_lee(revisiones[lector], revisiones[escritor])) is not None:
+            yield Falta(lector, COMPATIBLE, f"no puede leer lo escrito con {escritor}: {razon}")
 
 
 def _leer(ruta: Path) -> Any:

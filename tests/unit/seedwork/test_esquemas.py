@@ -296,7 +296,7 @@ def test_se_leen_los_bytes_de_una_version_publicada_y_lo_nuevo_toma_su_valor_por
         esquema_de(despues).decodificar(cuerpo, viejo.huella)
 
     esquema_de.cache_clear()
-    (tmp_path / "Pedido_1.avsc").write_text(json.dumps(viejo.avro), "utf-8")
+    (tmp_path / "Pedido.1.avsc").write_text(json.dumps(viejo.avro), "utf-8")
     (tmp_path / "PedidoAjeno.avsc").write_text(json.dumps(_registro("string", nombre="PedidoAjeno")), "utf-8")
     leido = esquema_de(despues).decodificar(cuerpo, viejo.huella)
     assert dataclasses.asdict(leido) == {"id": "p1", "nota": None}
@@ -305,8 +305,8 @@ def test_se_leen_los_bytes_de_una_version_publicada_y_lo_nuevo_toma_su_valor_por
 
 def test_un_avsc_ilegible_se_nombra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tipo = _modulo(tmp_path, monkeypatch).Pedido
-    (tmp_path / "Pedido_1.avsc").write_text("[}", "utf-8")
-    with pytest.raises(EsquemaInvalido, match=r"Pedido_1\.avsc no es un esquema"):
+    (tmp_path / "Pedido.1.avsc").write_text("[}", "utf-8")
+    with pytest.raises(EsquemaInvalido, match=r"Pedido\.1\.avsc no es un esquema"):
         esquema_de(tipo)
 
 

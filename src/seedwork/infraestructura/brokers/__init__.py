@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from seedwork.aplicacion.firmas import ErrorDeArranque
 
@@ -130,6 +130,29 @@ class Broker(Protocol):
     async def cerrar(self) -> None: ...
 
 
+class RegistroEsquemas(Protocol):
+    """Dónde guarda un broker los esquemas Avro de cada tópico, para quien no tenga los `.avsc`."""
+
+    async def registrar(self, topico: str, revisiones: Sequence[Mapping[str, Any]]) -> int:
+        """Registra en un tópico las que falten, de la más vieja a la más nueva, y dice cuántas; repetirlo no hace nada.
+
+        Desde entonces el broker no acepta allí ninguna que no se entienda con todas. Lanza `EsquemaRechazado` si ya hay
+        alguna con la que no se entienden, y `BrokerNoDisponible` si el registro no responde.
+        """
+        ...
+
+    async def buscar(self, topico: str, huella: str) -> dict[str, Any] | None:
+        """El esquema registrado en un tópico con esa huella; None si todavía no está."""
+        ...
+
+
+@runtime_checkable
+class BrokerConEsquemas(Broker, Protocol):
+    """El que además tiene un registro de esquemas."""
+
+    esquemas: RegistroEsquemas
+
+
 class ErrorBroker(Exception):
     """Base de los errores de un broker."""
 
@@ -140,6 +163,10 @@ class BrokerNoDisponible(ErrorBroker):
 
 class BrokerCerrado(ErrorBroker):
     """Lo cerró este mismo programa: no volverá, y no sirve insistir."""
+
+
+class EsquemaRechazado(ErrorBroker):
+    """El registro no acepta un esquema: no se entiende con los que ya tiene, o no es Avro para él."""
 
 
 class MensajeNoPublicable(ErrorBroker):

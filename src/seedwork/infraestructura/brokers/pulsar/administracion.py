@@ -1,4 +1,4 @@
-"""Lo que sólo se puede pedir a Pulsar por HTTP: que conserve lo publicado."""
+"""Lo que sólo se puede pedir a Pulsar por HTTP; de aquí, que conserve lo publicado."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _PLAZO_S = 5.0
 async def conservar(direccion: Direccion) -> None:
     """Si el namespace no dice cuánto conserva, que conserve una semana; si no se puede, lo advierte."""
     try:
-        if not await asyncio.to_thread(_pedir, direccion):
+        ruta = f"namespaces/{direccion.espacio}/retention"
+        if not await asyncio.to_thread(pedir, direccion, "GET", ruta):
             politica = {"retentionTimeInMinutes": RETENCION_MIN, "retentionSizeInMB": -1}
-            await asyncio.to_thread(_pedir, direccion, politica)
+            await asyncio.to_thread(pedir, direccion, "POST", ruta, politica)
     except (OSError, HTTPException, ValueError) as error:
         _log.warning(
             "broker.retencion_ajena",
@@ -35,12 +36,13 @@ async def conservar(direccion: Direccion) -> None:
         )
 
 
-def _pedir(direccion: Direccion, cuerpo: dict[str, int] | None = None) -> Any:
+def pedir(direccion: Direccion, metodo: str, ruta: str, cuerpo: Any = None) -> Any:
+    """Lo que responde `/admin/v2/<ruta>`, o None si no dice nada; lanza `OSError`, `HTTPException` o `ValueError`."""
     peticion = urllib.request.Request(  # noqa: S310 - la URL es de la configuración y empieza por http
-        f"{direccion.admin}/admin/v2/namespaces/{direccion.espacio}/retention",
+        f"{direccion.admin}/admin/v2/{ruta}",
         data=None if cuerpo is None else json.dumps(cuerpo).encode(),
         headers={"Content-Type": "application/json", **_acceso(direccion)},
-        method="GET" if cuerpo is None else "POST",
+        method=metodo,
     )
     tls = ssl.create_default_context(cafile=direccion.ca) if direccion.admin.startswith("https") else None
     with urllib.request.urlopen(peticion, timeout=_PLAZO_S, context=tls) as respuesta:  # noqa: S310

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Protocol
 
 from seedwork.infraestructura.brokers import Mensaje, compilar_patrones, validar
@@ -11,10 +12,12 @@ from seedwork.infraestructura.brokers.pulsar.administracion import conservar
 from seedwork.infraestructura.brokers.pulsar.cliente import Cliente
 from seedwork.infraestructura.brokers.pulsar.conversacion import Conversacion
 from seedwork.infraestructura.brokers.pulsar.direccion import Direccion
-from seedwork.infraestructura.brokers.pulsar.formato import Sobre, a_pulsar
+from seedwork.infraestructura.brokers.pulsar.formato import a_pulsar
 from seedwork.infraestructura.brokers.pulsar.lector import LectorPulsar
 from seedwork.infraestructura.brokers.pulsar.letras import LetrasMuertasPulsar
+from seedwork.infraestructura.brokers.pulsar.registro_esquemas import RegistroPulsar
 from seedwork.infraestructura.brokers.pulsar.suscripcion import SuscripcionPulsar
+from seedwork.infraestructura.codificacion import huella_escrita
 
 # Pulsar admite 5 MiB de cuerpo y metadatos; una letra muerta lleva además su motivo y su origen.
 TAMANO_MAXIMO = 5 * 1024 * 1024 - 64 * 1024
@@ -28,6 +31,7 @@ class BrokerPulsar:
     """Un `Broker` sobre Pulsar. No abre nada hasta que se usa."""
 
     letras_muertas: LetrasMuertasPulsar
+    esquemas: RegistroPulsar
 
     def __init__(self, direccion: Direccion) -> None:
         self._cliente = Cliente(direccion)
@@ -35,6 +39,7 @@ class BrokerPulsar:
         self._conservado = False
         self._abiertos: list[_Cerrable] = []
         self.letras_muertas = LetrasMuertasPulsar(self._cliente)
+        self.esquemas = RegistroPulsar(self._cliente)
 
     async def publicar(self, mensajes: Sequence[Mensaje]) -> None:
         for mensaje in mensajes:
@@ -42,20 +47,23 @@ class BrokerPulsar:
         if not mensajes:
             return
         self._conservar()
-        por_topico: dict[str, list[tuple[Sobre, Mensaje]]] = {}
+        por_topico: dict[str, list[Mensaje]] = {}
         for mensaje in mensajes:
-            por_topico.setdefault(mensaje.topico, []).append((a_pulsar(mensaje), mensaje))
+            por_topico.setdefault(mensaje.topico, []).append(mensaje)
         # Todos terminan aunque uno falle: nada sigue en camino cuando se sabe el resultado.
         resultados = await asyncio.gather(
-            *(
-                self._cliente.enviar(self._cliente.direccion.topico(topico), sobres)
-                for topico, sobres in por_topico.items()
-            ),
-            return_exceptions=True,
+            *(self._enviar(topico, suyos) for topico, suyos in por_topico.items()), return_exceptions=True
         )
         for resultado in resultados:
             if isinstance(resultado, BaseException):
                 raise resultado
+
+    async def _enviar(self, topico: str, mensajes: Sequence[Mensaje]) -> None:
+        # Cada esquema tiene su productor: al cambiar de uno a otro se espera el acuse, y el orden se mantiene.
+        for huella, seguidos in groupby(mensajes, key=huella_escrita):
+            esquema = None if huella is None else await self.esquemas.escrito_con(topico, huella)
+            sobres = [(a_pulsar(mensaje), mensaje) for mensaje in seguidos]
+            await self._cliente.enviar(self._cliente.direccion.topico(topico), sobres, esquema)
 
     def _conservar(self) -> None:
         # Pulsar no borra nada en los primeros minutos de un tópico: no hace falta esperarlo.

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import pulsar
+from pulsar.schema import BytesSchema, Schema
 
 from seedwork.infraestructura.brokers import (
     BrokerCerrado,
@@ -44,7 +45,7 @@ class Cliente:
         self.cerrado = False
         self._hilos = ThreadPoolExecutor(8, thread_name_prefix="broker-pulsar")
         self._cliente: pulsar.Client | None = None
-        self._productores: dict[str, asyncio.Future[pulsar.Producer]] = {}
+        self._productores: dict[tuple[str, Schema | None], asyncio.Future[pulsar.Producer]] = {}
         self._tareas: set[asyncio.Task[None]] = set()
 
     async def hacer(self, funcion: Callable[[pulsar.Client], T], si_sobra: Callable[[T], None] | None = None) -> T:
@@ -76,6 +77,10 @@ class Cliente:
             return BrokerCerrado(f"El broker {self.direccion.servicio} está cerrado")
         if isinstance(error, _SIN_REMEDIO):
             return ErrorBroker(f"El broker {self.direccion.servicio} lo rechaza: {error}")
+        if isinstance(error, pulsar.IncompatibleSchema):
+            return BrokerNoDisponible(
+                f"El broker {self.direccion.servicio} exige un esquema registrado: corra `seedwork esquemas publicar`"
+            )
         return BrokerNoDisponible(f"El broker {self.direccion.servicio} no responde: {error}")
 
     def sin_esperar(self, tarea: Coroutine[Any, Any, None]) -> None:
@@ -84,11 +89,11 @@ class Cliente:
         self._tareas.add(nueva)
         nueva.add_done_callback(self._tareas.discard)
 
-    async def enviar(self, topico: str, sobres: Sequence[tuple[Sobre, Mensaje]]) -> None:
-        """Envía en orden y vuelve con el acuse de todos."""
+    async def enviar(self, topico: str, sobres: Sequence[tuple[Sobre, Mensaje]], esquema: Schema | None = None) -> None:
+        """Envía en orden y vuelve con el acuse de todos; `esquema` es el que dirá el broker de cada uno."""
         try:
             async with asyncio.timeout(PLAZO_S + 1) as plazo:
-                productor = await self._productor(topico)
+                productor = await self._productor(topico, esquema)
                 for inicio in range(0, len(sobres), _EN_VUELO):
                     await self._enviar(productor, sobres[inicio : inicio + _EN_VUELO])
                     plazo.reschedule(asyncio.get_running_loop().time() + PLAZO_S + 1)
@@ -116,11 +121,11 @@ class Cliente:
                 raise MensajeNoPublicable(sobres[indice][1], "El mensaje es mayor de lo que este Pulsar admite")
             raise self.traducido(resultado)
 
-    async def _productor(self, topico: str) -> pulsar.Producer:
-        futuro = self._productores.get(topico)
+    async def _productor(self, topico: str, esquema: Schema | None) -> pulsar.Producer:
+        futuro = self._productores.get((topico, esquema))
         if futuro is None or (futuro.done() and (futuro.cancelled() or futuro.exception() is not None)):
-            futuro = asyncio.ensure_future(self.hacer(lambda cliente: _crear_productor(cliente, topico)))
-            self._productores[topico] = futuro
+            futuro = asyncio.ensure_future(self.hacer(lambda cliente: _crear_productor(cliente, topico, esquema)))
+            self._productores[topico, esquema] = futuro
         return await asyncio.shield(futuro)
 
     async def cerrar(self) -> None:
@@ -155,9 +160,10 @@ def _conectar(direccion: Direccion) -> pulsar.Client:
     )
 
 
-def _crear_productor(cliente: pulsar.Client, topico: str) -> pulsar.Producer:
+def _crear_productor(cliente: pulsar.Client, topico: str, esquema: Schema | None) -> pulsar.Producer:
     return cliente.create_producer(
         topico,
+        schema=esquema or BytesSchema(),
         # Un lote se confirma y se vuelve a entregar entero, y se reparte por la clave del primero.
         batching_enabled=False,
         send_timeout_millis=PLAZO_S * 1000,
