@@ -13,7 +13,8 @@ import structlog
 
 from seedwork.infraestructura.brokers import BrokerNoDisponible, Entrega, Mensaje, Suscripcion
 from seedwork.infraestructura.declaracion import Consumidor
-from seedwork.infraestructura.politica import PERMANENTES, es_de_infraestructura
+from seedwork.infraestructura.esquemas import EsquemaDesconocido
+from seedwork.infraestructura.politica import ESPERA_DE_ESQUEMA, PERMANENTES, es_de_infraestructura
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -237,14 +238,15 @@ class MotorConsumo:
         if isinstance(error, self._permanentes):
             await self._desechar(fallida, _frase(error))
             return None
+        de_esquema = isinstance(error, EsquemaDesconocido)
         self._log.warning(
             "consumo.fallo",
             id=entrega.mensaje.cabeceras.get("id"),
             intento=fallida.intentos,
             error=_frase(error),
-            exc_info=error,
+            exc_info=None if de_esquema else error,
         )
-        politica = self._consumidor.reintentos
+        politica = ESPERA_DE_ESQUEMA if de_esquema else self._consumidor.reintentos
         if politica.agotados(fallida.intentos):
             await self._desechar(fallida, _frase(error))
             return None

@@ -12,7 +12,14 @@ import structlog
 from seedwork.aplicacion.firmas import ErrorDeArranque
 from seedwork.aplicacion.hilos import entero
 from seedwork.infraestructura import declaracion
-from seedwork.infraestructura.brokers import BrokerNoDisponible, ErrorBroker, Lector, Suscripcion, conectar
+from seedwork.infraestructura.brokers import (
+    BrokerConEsquemas,
+    BrokerNoDisponible,
+    ErrorBroker,
+    Lector,
+    Suscripcion,
+    conectar,
+)
 from seedwork.infraestructura.configuracion import broker_del_entorno
 from seedwork.infraestructura.consumidor import MotorConsumo
 from seedwork.infraestructura.declaracion import Consumidor, Ruta, con_suscripcion
@@ -144,8 +151,9 @@ class Mensajeria(Publicador):
                 sistema = self._bus if self._bus is not None else await entero(asyncio.to_thread(self._armar))
                 self._sistema = sistema
                 self._asincrona = base_asincrona(self._por_consumir(), sistema.motor)
+                esquemas = self._broker.esquemas if isinstance(self._broker, BrokerConEsquemas) else None
                 procesadores = [
-                    (consumidor, Procesador(consumidor, sistema, self._broker.publicar, self._asincrona))
+                    (consumidor, Procesador(consumidor, sistema, self._broker.publicar, self._asincrona, esquemas))
                     for consumidor in self._por_consumir()
                 ]
             except BaseException:

@@ -70,3 +70,7 @@ class Reintentos:
         except OverflowError:
             espera = self.tope_s
         return espera * (1 + self.jitter * random.uniform(-1, 1))  # noqa: S311 - no es un secreto
+
+
+ESPERA_DE_ESQUEMA = Reintentos(maximo=64, espera_s=1, factor=2, tope_s=60)
+"""Ante lo escrito con una versión desconocida: en una hora, a este proceso lo habrá relevado uno que la conozca."""

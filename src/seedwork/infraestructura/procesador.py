@@ -13,9 +13,16 @@ from seedwork.aplicacion.firmas import ErrorDeArranque, nombre_de
 from seedwork.aplicacion.hilos import correr_en, entero
 from seedwork.aplicacion.mensajes import Entrada, Inbox, YaProcesada
 from seedwork.aplicacion.transaccion import Transaccion
-from seedwork.infraestructura.brokers import Mensaje, compilar_patrones
-from seedwork.infraestructura.codificacion import codificar_evento, decodificar, exigir_legible, nombre_de_evento
+from seedwork.infraestructura.brokers import Mensaje, RegistroEsquemas, compilar_patrones
+from seedwork.infraestructura.codificacion import (
+    MensajeInvalido,
+    codificar_evento,
+    decodificar,
+    exigir_legible,
+    nombre_de_evento,
+)
 from seedwork.infraestructura.declaracion import Consumidor, Ruta, es_sesion_async
+from seedwork.infraestructura.esquemas import EsquemaDesconocido, EsquemaInvalido, esquema_de
 from seedwork.infraestructura.inquilinos import en_nombre_de
 from seedwork.infraestructura.outbox import INQUILINO, DespachadorOutbox
 from seedwork.infraestructura.politica import ErrorPermanente
@@ -47,17 +54,24 @@ class Procesador:
     antes y la transacción registra lo que devolvió: un corte entre ambas cosas repite el handler, y por eso su efecto
     externo debe poder repetirse. Lo que devuelve: un `Comando` (o varios), que se ejecuta; o eventos
     `{"name", "payload"}`, que salen con el acuse de la entrada. Los handlers `def` corren en hilos de este consumidor:
-    por lentos que sean no quitan el sitio a otros, ni a los `async def`.
+    por lentos que sean no quitan el sitio a otros, ni a los `async def`. Un esquema que aquí no se conoce se le pide a
+    `esquemas`, el registro del broker si lo tiene.
     """
 
     def __init__(
-        self, consumidor: Consumidor, sistema: Sistema, publicar: Publicar, asincrona: BaseAsincrona | None = None
+        self,
+        consumidor: Consumidor,
+        sistema: Sistema,
+        publicar: Publicar,
+        asincrona: BaseAsincrona | None = None,
+        esquemas: RegistroEsquemas | None = None,
     ) -> None:
         assert consumidor.suscripcion is not None  # noqa: S101 - la decide quien lo incluye
         self._suscripcion = consumidor.suscripcion
         self._sistema = sistema
         self._publicar = publicar
         self._asincrona = asincrona
+        self._esquemas = esquemas
         self._transaccion_async = None if asincrona is None else sistema.en_otro_motor(asincrona.motor_de)
         self._rutas = [self._compilar(ruta, consumidor) for ruta in consumidor.rutas]
         self._una_por_mensaje = consumidor.clase is None
@@ -69,12 +83,25 @@ class Procesador:
         with en_nombre_de(schema=mensaje.cabeceras.get(INQUILINO)):
             for ruta in self._rutas:
                 if ruta.atiende(nombre):
-                    contenido = decodificar(mensaje, ruta.tipo)
+                    contenido = await self._leer(mensaje, ruta.tipo)
                     await self._ejecutar(ruta, contenido, self._entrada(mensaje, contenido, ruta))
 
     def cerrar(self) -> None:
         """Suelta sus hilos, sin esperar al handler que siga en alguno."""
         self._hilos.shutdown(wait=False)
+
+    async def _leer(self, mensaje: Mensaje, tipo: Any) -> Any:
+        try:
+            return decodificar(mensaje, tipo)
+        except EsquemaDesconocido as error:
+            avro = None if self._esquemas is None else await self._esquemas.buscar(mensaje.topico, error.huella)
+            if avro is None:
+                raise
+        try:
+            esquema_de(tipo).admitir(avro)
+        except EsquemaInvalido as error:
+            raise MensajeInvalido(str(error)) from error
+        return decodificar(mensaje, tipo)
 
     async def _ejecutar(self, ruta: _RutaCompilada, contenido: Any, entrada: Entrada | None) -> None:
         if self._sistema.motor is None:

@@ -24,6 +24,7 @@ from seedwork.infraestructura.codificacion import (
     exigir_legible,
     nombre_de_evento,
 )
+from seedwork.infraestructura.esquemas import EsquemaDesconocido
 from seedwork.infraestructura.schema.v1.mensajes import EventoIntegracion, sobre
 
 
@@ -185,3 +186,26 @@ def test_los_tipos_que_se_saben_leer_se_aceptan(tipo: Any) -> None:
 def test_un_tipo_que_no_se_sabe_leer_es_un_error_que_lo_nombra() -> None:
     with pytest.raises(ErrorDeArranque, match="Opaca"):
         exigir_legible(Opaca)
+
+
+@pytest.mark.parametrize(
+    ("escritor", "puede_llegar_a_leerse"),
+    [
+        ("{espacio}.v7.EventosPrueba:{huella}", True),
+        ("{espacio}.v7.EventosPrueba:0", False),
+        ("{espacio}.v7.EventosPrueba", False),
+        ("{espacio}.v7.OtrosEventos:{huella}", False),
+        ("otro.contexto.v7.EventosPrueba:{huella}", False),
+        ("EventosPrueba:{huella}", False),
+    ],
+)
+def test_solo_lo_que_escribio_otra_version_del_mismo_registro_puede_llegar_a_leerse(
+    escritor: str, puede_llegar_a_leerse: bool
+) -> None:
+    mensaje = codificar(integracion(), topico="t", servicio="s")
+    propio = mensaje.cabeceras["dataschema"].removeprefix("urn:avro:")
+    espacio = propio.partition(".EventosPrueba")[0]
+    urn = f"urn:avro:{escritor}".format(espacio=espacio, huella="0" * 64)
+    ajeno = Mensaje(topico="t", cuerpo=mensaje.cuerpo, cabeceras={**mensaje.cabeceras, "dataschema": urn})
+    with pytest.raises(EsquemaDesconocido if puede_llegar_a_leerse else MensajeInvalido, match="no está publicado"):
+        decodificar(ajeno, EventosPrueba)
