@@ -1,10 +1,15 @@
 """El trabajador aparte: relay y consumidores, sin API. `python src/aeroalpes/main.py`."""
 
+import signal
 import sys
 from pathlib import Path
 
 # Al ejecutar este archivo, Python pone su carpeta en el camino; los paquetes están en la de arriba.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+if __name__ == "__main__":
+    # El primer proceso de un contenedor no oye SIGTERM si no lo pide, y los imports tardan: que pare también entonces.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 import structlog  # noqa: E402
 

@@ -1,10 +1,15 @@
 """Arranque del servicio de notificaciones: `python src/notificaciones/main.py`."""
 
+import signal
 import sys
 from pathlib import Path
 
 # Al correr este archivo, Python pone su carpeta al frente de la ruta, y los paquetes están en la de arriba.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+if __name__ == "__main__":
+    # El primer proceso de un contenedor no oye SIGTERM si no lo pide, y los imports tardan: que pare también entonces.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 import structlog  # noqa: E402  (los imports dependen de la línea anterior)
 

@@ -1,8 +1,14 @@
 """Arranca el sidecar: `python src/sidecar/main.py`."""
 
+import signal
+import sys
+
+if __name__ == "__main__":
+    # El primer proceso de un contenedor no oye SIGTERM si no lo pide, y los imports tardan: que pare también entonces.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
 import asyncio
 import logging
-import sys
 
 from configuracion import Configuracion, ConfiguracionInvalida
 from servidor import PuertoOcupado, servir

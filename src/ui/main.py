@@ -1,5 +1,6 @@
 """Arranque del proceso ui: `python src/ui/main.py`."""
 
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,10 @@ from pathlib import Path
 # Al correr este archivo, Python pone su carpeta al frente de la ruta, y los paquetes (ui, seedwork) están en la de
 # arriba. Se reemplaza, y no se añade, para que un módulo de aquí no tape a otro del mismo nombre de una biblioteca.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+if __name__ == "__main__":
+    # El primer proceso de un contenedor no oye SIGTERM si no lo pide, y los imports tardan: que pare también entonces.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 from pydantic import ValidationError  # noqa: E402  (los imports dependen de la línea anterior)
 
