@@ -3,9 +3,12 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
+# Lo que pide correr la suite, y eso más las herramientas de desarrollo.
+SUITE := $(VENV)/suite
 SELLO := $(VENV)/sello
 LANZADOR := src/arrancar.py
 PYTHONS := python3.13 python3.12 python3.11 python3
+INSTALAR := $(PY) -m pip install --quiet --disable-pip-version-check
 
 # Un entorno roto (carpeta movida, intérprete desinstalado) se rehace aunque su sello siga ahí.
 ROTO := $(shell $(PY) -c "" 2>/dev/null || echo rehacer)
@@ -16,7 +19,7 @@ ROTO := $(shell $(PY) -c "" 2>/dev/null || echo rehacer)
 ayuda: ## esta lista
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
-run: $(SELLO) ## arranca la suite entera; Ctrl-C la detiene
+run: $(SUITE) ## arranca la suite entera; Ctrl-C la detiene
 	@exec $(PY) $(LANZADOR)
 
 test: $(SELLO) ## todas las pruebas, con su cobertura
@@ -82,7 +85,7 @@ requisitos: $(SELLO) ## recompila los archivos de requisitos
 	$(COMPILAR) --group suite -c requirements.txt pyproject.toml -o suite-requirements.txt
 	$(COMPILAR) --group sidecar -c requirements.txt -o sidecar-requirements.txt
 
-$(SELLO): requirements.txt sidecar-requirements.txt $(ROTO)
+$(SUITE): suite-requirements.txt sidecar-requirements.txt $(ROTO)
 	@if ! $(PY) -m pip --version >/dev/null 2>&1; then \
 		for python in $(PYTHONS) ""; do \
 			[ -z "$$python" ] || ! "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
@@ -95,6 +98,11 @@ $(SELLO): requirements.txt sidecar-requirements.txt $(ROTO)
 		echo "Creando el entorno en $(VENV) con $$python."; \
 		"$$python" -m venv --clear $(VENV); \
 	fi
-	@echo "Instalando los requisitos en $(VENV); la primera vez tarda unos minutos."
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r sidecar-requirements.txt
+	@echo "Instalando en $(VENV) lo que pide la suite; la primera vez puede tardar un minuto."
+	@$(INSTALAR) -r suite-requirements.txt -r sidecar-requirements.txt
+	@touch $@
+
+$(SELLO): requirements.txt $(SUITE)
+	@echo "Instalando en $(VENV) las herramientas de desarrollo; la primera vez puede tardar un minuto."
+	@$(INSTALAR) -r requirements.txt
 	@touch $@

@@ -117,7 +117,7 @@ class Banco:
         """`make run` en un terminal nuevo, como orden en primer plano de un shell: lo que hace una persona."""
         sello = self.carpeta / "sello"
         sello.touch()
-        variables = [f"PY={sys.executable}", f"SELLO={sello}", "ROTO=", f"LANZADOR={self.carpeta / 'lanzador.py'}"]
+        variables = [f"PY={sys.executable}", f"SUITE={sello}", "ROTO=", f"LANZADOR={self.carpeta / 'lanzador.py'}"]
         maestro, esclavo = pty.openpty()
         self.proceso = subprocess.Popen(
             [sys.executable, "-c", SHELL, str(self.carpeta / "make.pid"), "make", "run", *variables],

@@ -144,7 +144,7 @@ def test_make_run_arranca_todo_dice_la_direccion_y_con_ctrl_c_no_deja_a_nadie(tm
     entorno = entorno_de(tmp_path / "datos")
     sello = tmp_path / "sello"
     sello.touch()
-    make = ["make", "--no-print-directory", "run", f"PY={sys.executable}", f"SELLO={sello}", "ROTO="]
+    make = ["make", "--no-print-directory", "run", f"PY={sys.executable}", f"SUITE={sello}", "ROTO="]
     with en_terminal(make, {**entorno, "MAKEFLAGS": ""}, RAIZ) as terminal:
         texto = terminal.esperar_texto("AeroAlpes está en marcha", 60)
         (direccion,) = re.findall(r"AeroAlpes está en marcha: (http://\S+)", texto)
