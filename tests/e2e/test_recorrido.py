@@ -13,17 +13,20 @@ from uuid import uuid4
 import httpx
 import pytest
 from google.protobuf.json_format import ParseDict
+from sqlalchemy import update
 from tests.e2e.brokers import BROKERS
 from tests.e2e.suite import SuiteReal, entorno_de, reserva_nueva
 from tests.integracion.espectador import Espectador, mirando
 from tests.integracion.eventos_reserva import conectado, crear
 from tests.integracion.seedwork.bases import base_nueva
 from tests.integracion.sidecar_apoyo import pb
-from tests.procesos import Proceso
+from tests.procesos import Proceso, hasta
 
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos
 from arranque.aeroalpes import suite as tabla
+from seedwork.infraestructura.base_datos import crear_motor
 from seedwork.infraestructura.codificacion import codificar
+from seedwork.infraestructura.tablas import sagas
 
 # Sobre PostgreSQL, además, el trabajador va en otro proceso.
 TRABAJADOR = {"sqlite": "dentro", "postgres": "aparte"}
@@ -66,7 +69,13 @@ async def test_reservada_por_cualquier_puerta_acaba_aprobada_o_deshecha_en_cualq
             ]
             rechazada = await _pedir(http, "reserva-comando", reserva_nueva(medio="tok_rechazado"))
             sin_plazas = await _pedir(http, "reserva", reserva_nueva(destino="ZZZ"))
-            historias = {**dict.fromkeys(buenas, APROBADA), rechazada: RECHAZADA, sin_plazas: DESHECHA}
+            lenta = await _pedir(http, "reserva", reserva_nueva(medio="tok_lento"))
+            await asyncio.to_thread(_vencer, configuracion["DATABASE_URL"], lenta)
+            historias = {
+                **dict.fromkeys(buenas, APROBADA),
+                **dict.fromkeys((rechazada, lenta), RECHAZADA),
+                sin_plazas: DESHECHA,
+            }
             await ana.hasta(
                 lambda: len(ana.de("correo.enviado")) >= 2 * len(historias), f"se contara todo {suite.datos}", PLAZO_S
             )
@@ -78,14 +87,16 @@ async def test_reservada_por_cualquier_puerta_acaba_aprobada_o_deshecha_en_cualq
             assert await _final(http, rechazada) == ("CANCELADA", "El banco rechazó el cobro", False)
             estado, motivo, cobrada = await _final(http, sin_plazas)
             assert (estado, "ZZZ" in str(motivo), cobrada) == ("CANCELADA", True, False)
+            assert await _final(http, lenta) == ("CANCELADA", "PagarReserva no respondió en 30 s", False)
             assert await _pasos(http, buenas[0], "COMPLETADA") == ["HECHO", "HECHO", "HECHO"]
             assert await _pasos(http, rechazada, "COMPENSADA") == ["FALLIDO", "PENDIENTE", "PENDIENTE"]
             assert await _pasos(http, sin_plazas, "COMPENSADA") == ["COMPENSADO", "FALLIDO", "PENDIENTE"]
+            assert await _pasos(http, lenta, "COMPENSADA") == ["COMPENSADO", "PENDIENTE", "PENDIENTE"]
         assert await asyncio.to_thread(_estado_por_grpc, suite, buenas[2]) == "APROBADA"
         assert _asuntos(suite) == Counter(
             [f"Recibimos tu reserva {id[:8]}" for id in historias]
             + [f"Tu reserva {id[:8]} está aprobada" for id in buenas]
-            + [f"Tu reserva {id[:8]} se canceló" for id in (rechazada, sin_plazas)]
+            + [f"Tu reserva {id[:8]} se canceló" for id in (rechazada, sin_plazas, lenta)]
         )
         codigos = {nombre: await asyncio.to_thread(proceso.parar, plazo_s=20) for nombre, proceso in procesos.items()}
         assert codigos == dict.fromkeys(procesos, 0)
@@ -131,6 +142,18 @@ async def _por_el_broker(suite: SuiteReal) -> str:
     async with conectado(suite.broker) as broker:
         await broker.publicar([codificar(crear(id), topico=comandos.TOPICO, servicio="ajeno", clave=id)])
     return id
+
+
+def _vencer(base: str, id: str) -> None:
+    """Adelanta el plazo del paso en que está la saga de una reserva, que es durable, para no esperar 30 s."""
+    motor = crear_motor(base)
+
+    def adelantado() -> int:
+        with motor.begin() as conexion:
+            return conexion.execute(update(sagas).where(sagas.c.clave == id).values(vence_ms=0)).rowcount
+
+    hasta(adelantado, "empezara la saga")
+    motor.dispose()
 
 
 async def _final(http: httpx.AsyncClient, id: str) -> tuple[str, str | None, bool]:
