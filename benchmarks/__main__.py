@@ -16,6 +16,7 @@ from tests.servidores import urls
 
 NECESITA = {
     "despacho": None,
+    "recorrido": None,
     "outbox": "TEST_POSTGRES_URL",
     "redis": "TEST_REDIS_URL",
     "rabbitmq": "TEST_RABBITMQ_URL",
