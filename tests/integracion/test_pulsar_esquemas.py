@@ -143,7 +143,6 @@ def _leer_con_java(espacio: Espacio, cuantos: int) -> str:
     return corrida.stdout
 
 
-@pytest.mark.capacidad("X04")
 async def test_un_cliente_ajeno_de_java_y_otro_de_python_leen_lo_que_se_publica(
     espacio: Espacio, broker: BrokerPulsar
 ) -> None:

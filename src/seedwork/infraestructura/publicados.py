@@ -1,9 +1,10 @@
 """Los esquemas publicados: lo que salió no cambia ni se quita, y toda revisión se entiende con todas las demás.
 
 Cada paquete `schema/vN` guarda junto a sus tipos los `.avsc` que publicó: el vigente de un tipo, `Nombre.avsc`; los
-anteriores, `Nombre.1.avsc`, `Nombre.2.avsc`... Su `publicados.json` lleva la huella de cada uno. La compatibilidad la
-decide el comprobador de Apache Avro, en los dos sentidos y entre todas las revisiones de todas las versiones: quien lee
-con una vieja entiende lo nuevo, y quien lee con la nueva, lo viejo.
+anteriores, `Nombre.1.avsc`, `Nombre.2.avsc`... El `publicados.json` del contrato, en `schema`, lleva de cada uno la
+huella de su contenido y unos bytes escritos con él, que no se vuelven a generar. La compatibilidad la decide el
+comprobador de Apache Avro, en los dos sentidos y entre todas las revisiones de todas las versiones: quien lee con una
+vieja entiende lo nuevo, y quien lee con la nueva, lo viejo. Y cada tipo, tal como es hoy, lee los bytes de todas.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from seedwork.aplicacion.firmas import ErrorDeArranque
 from seedwork.infraestructura.compatibilidad import por_que_no_lee
 from seedwork.infraestructura.esquemas import (
     esquema_de,
+    huella_de,
     revisiones_en,
     revisiones_publicadas,
     ruta_publicada,
     texto_publicable,
 )
+from seedwork.infraestructura.muestras import muestras_de
 from seedwork.infraestructura.schema.v1.mensajes import MensajeIntegracion
 
 _PAQUETE = re.compile(r".*\.schema\.v\d+$")
@@ -67,11 +70,11 @@ def verificar(registros: Iterable[type]) -> list[Falta]:
     """Las reglas rotas por esos registros y lo publicado junto a ellos; ninguna si todo está bien."""
     registros = list(registros)
     faltas = [falta for tipo in registros for falta in _sin_publicar(tipo)]
-    for carpeta in sorted({ruta_publicada(tipo).parent for tipo in registros}):
-        faltas += _alterados(carpeta)
+    for contrato in sorted({_contrato(tipo) for tipo in registros}):
+        faltas += _alterados(contrato)
     for revisiones in _familias(registros):
         faltas += _incompatibles(revisiones)
-    return faltas
+    return faltas + [falta for tipo in registros for falta in _ilegibles(tipo)]
 
 
 def publicar(registros: Iterable[type]) -> list[Path]:
@@ -84,19 +87,18 @@ def publicar(registros: Iterable[type]) -> list[Path]:
         raise EsquemasIncompatibles(graves)
     escritos = []
     for tipo in registros:
-        ruta, avro = ruta_publicada(tipo), esquema_de(tipo).avro
-        acta = _leer_acta(ruta.parent)
-        anotadas = {anotada.name: _contenido(_leer(anotada)) for anotada in revisiones_en(ruta.parent, tipo.__name__)}
-        if not _sin_publicar(tipo) and anotadas.items() <= acta.items():
+        ruta, avro, contrato = ruta_publicada(tipo), esquema_de(tipo).avro, _contrato(tipo)
+        acta = _leer_acta(contrato)
+        revisiones = revisiones_en(ruta.parent, tipo.__name__)
+        if not _sin_publicar(tipo) and all(_en(revision) in acta for revision in revisiones):
             continue
-        acta = anotadas | acta
         if ruta.exists() and _contenido(_leer(ruta)) != _contenido(avro):
-            anterior = f"{tipo.__name__}.{len(revisiones_en(ruta.parent, tipo.__name__))}.avsc"
-            ruta.rename(ruta.with_name(anterior))
-            acta[anterior] = acta.pop(ruta.name)
+            anterior = ruta.rename(ruta.with_name(f"{tipo.__name__}.{len(revisiones)}.avsc"))
+            acta[_en(anterior)] = acta.pop(_en(ruta), None) or _anotar(_leer(anterior))
         ruta.write_text(texto_publicable(tipo), "utf-8")
-        acta[ruta.name] = _contenido(avro)
-        (ruta.parent / _ACTA).write_text(json.dumps(dict(sorted(acta.items())), indent=2) + "\n", "utf-8")
+        for revision in revisiones_en(ruta.parent, tipo.__name__):
+            acta.setdefault(_en(revision), _anotar(_leer(revision)))
+        (contrato / _ACTA).write_text(json.dumps(dict(sorted(acta.items())), indent=2) + "\n", "utf-8")
         escritos.append(ruta)
     return escritos
 
@@ -119,6 +121,7 @@ SIN_PUBLICAR = "todo esquema se publica"
 ALTERADO = "lo publicado no cambia"
 QUITADO = "lo publicado no se quita"
 COMPATIBLE = "toda revisión se entiende con todas"
+LEGIBLE = "lo guardado se lee"
 
 
 def _sin_publicar(tipo: type) -> list[Falta]:
@@ -129,17 +132,29 @@ def _sin_publicar(tipo: type) -> list[Falta]:
     return [Falta(_nombre(tipo), SIN_PUBLICAR, f"{detalle}: corra `seedwork esquemas publicar`")]
 
 
-def _alterados(carpeta: Path) -> Iterator[Falta]:
-    acta = _leer_acta(carpeta)
-    for archivo, huella in acta.items():
-        ruta = carpeta / archivo
+def _alterados(contrato: Path) -> Iterator[Falta]:
+    acta = _leer_acta(contrato)
+    for archivo, anotado in acta.items():
+        ruta = contrato / archivo
         if not ruta.exists():
-            yield Falta(_en(ruta), QUITADO, "hay mensajes escritos con él: recupérelo")
-        elif _contenido(_leer(ruta)) != huella:
-            yield Falta(_en(ruta), ALTERADO, "recupere el archivo y publique el cambio como revisión nueva")
-    for ruta in sorted(carpeta.glob("*.avsc")):
-        if ruta.name not in acta:
+            yield Falta(archivo, QUITADO, "hay mensajes escritos con él: recupérelo")
+        elif _contenido(_leer(ruta)) != anotado["contenido"]:
+            yield Falta(archivo, ALTERADO, "recupere el archivo y publique el cambio como revisión nueva")
+    for ruta in sorted(contrato.glob("v*/*.avsc")):
+        if _en(ruta) not in acta:
             yield Falta(_en(ruta), SIN_PUBLICAR, f"no está en {_ACTA}: corra `seedwork esquemas publicar`")
+
+
+def _ilegibles(tipo: type) -> Iterator[Falta]:
+    """Lo que el comprobador de Avro no ve: que este código lea de verdad los bytes que se guardaron al publicar."""
+    acta, esquema = _leer_acta(_contrato(tipo)), esquema_de(tipo)
+    for ruta in revisiones_publicadas(tipo):
+        for muestra in acta.get(_en(ruta), {}).get("muestras", ()):
+            try:
+                esquema.decodificar(bytes.fromhex(muestra), huella_de(_leer(ruta)))
+            except Exception as error:  # noqa: BLE001 - lo que lance al leer, sea lo que sea, es la falta
+                yield Falta(_nombre(tipo), LEGIBLE, f"no lee lo que escribió {_en(ruta)}: {error}")
+                break
 
 
 def _familias(registros: list[type]) -> Iterator[dict[str, Any]]:
@@ -167,9 +182,18 @@ def _leer(ruta: Path) -> Any:
         raise EsquemasIncompatibles([Falta(_en(ruta), ALTERADO, f"no es JSON: {error}")]) from error
 
 
-def _leer_acta(carpeta: Path) -> dict[str, str]:
-    ruta = carpeta / _ACTA
+def _contrato(tipo: type) -> Path:
+    """La carpeta de todas las versiones."""
+    return ruta_publicada(tipo).parent.parent
+
+
+def _leer_acta(contrato: Path) -> dict[str, Any]:
+    ruta = contrato / _ACTA
     return _leer(ruta) if ruta.exists() else {}
+
+
+def _anotar(avro: dict[str, Any]) -> dict[str, Any]:
+    return {"contenido": _contenido(avro), "muestras": muestras_de(avro)}
 
 
 def _contenido(avro: Any) -> str:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import fastavro
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedwork.infraestructura.esquemas import (
@@ -109,6 +109,7 @@ def test_el_esquema_dice_de_donde_es_y_lleva_el_sobre_primero() -> None:
     assert avro["fields"][-1]["default"] is None
 
 
+@settings(deadline=None)  # importa lo que lee, no cuánto tarda
 @given(registros)
 def test_lo_que_se_escribe_se_lee_igual(registro: EventosReserva) -> None:
     esquema = esquema_de(EventosReserva)

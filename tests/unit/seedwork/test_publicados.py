@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from seedwork.infraestructura.esquemas import esquema_de
 from seedwork.infraestructura.publicados import (
     ALTERADO,
     COMPATIBLE,
+    LEGIBLE,
     QUITADO,
     SIN_PUBLICAR,
     EsquemasIncompatibles,
@@ -97,6 +99,7 @@ def test_un_campo_opcional_se_publica_como_revision_nueva_y_la_anterior_queda(
     assert esquema_de(registros[0]).decodificar(bytes_viejos, huella_vieja).id == "1"
 
 
+@pytest.mark.capacidad("X04")
 @pytest.mark.parametrize(
     ("creado", "mas", "razon"),
     [
@@ -170,3 +173,78 @@ def test_dos_versiones_conviven_y_cada_una_lee_lo_que_escribe_la_otra(escribir: 
         assert leido.id == "1"
     registros = escribir("id_pedido: int", version="v2")
     assert COMPATIBLE in _reglas(verificar(registros))
+
+
+NOTA = "id_pedido: str\n    nota: {} | None = None"
+
+
+@pytest.fixture
+def dos_versiones(escribir: Escribir, tmp_path: Path) -> Path:
+    """Un contrato con dos revisiones de la versión 1 y una de la 2, publicado; devuelve su carpeta."""
+    publicar(escribir("id_pedido: str"))
+    publicar(escribir(NOTA.format("str")))
+    publicar(escribir(NOTA.format("str") + "\n    total: int | None = None", version="v2"))
+    return tmp_path / "tienda" / "schema"
+
+
+@pytest.mark.capacidad("X04")
+@pytest.mark.usefixtures("dos_versiones")
+def test_lo_incompatible_con_una_revision_de_otra_version_no_pasa_en_ningun_sentido(escribir: Escribir) -> None:
+    faltas = verificar(escribir(NOTA.format("int"), version="v2"))
+    rotas = {(f.esquema, f.detalle.partition(": ")[0]) for f in faltas if f.regla == COMPATIBLE}
+    nueva, vieja = "tienda.v2.EventosPedido", "v1/EventosPedido.avsc"
+    assert (nueva, f"no puede leer lo escrito con {vieja}") in rotas
+    assert (vieja, f"no puede leer lo escrito con {nueva}") in rotas
+    faltas = verificar(escribir("id_pedido: str\n    obligatorio: str", version="v2"))
+    assert {f.esquema for f in faltas if f.regla == COMPATIBLE} == {nueva}
+    assert any("v1/EventosPedido.1.avsc: reader_field_missing_default_value" in f.detalle for f in faltas)
+
+
+@pytest.mark.capacidad("X04")
+@pytest.mark.parametrize("archivo", ["v1/EventosPedido.1.avsc", "v1/EventosPedido.avsc", "v2/EventosPedido.avsc"])
+def test_lo_publicado_en_cualquier_version_no_cambia_ni_se_quita(dos_versiones: Path, archivo: str) -> None:
+    ruta = dos_versiones / archivo
+    ruta.write_text(ruta.read_text("utf-8").replace('"long"', '"int"', 1), "utf-8")
+    registros = registros_de(["tienda"])
+    assert [f.esquema for f in verificar(registros) if f.regla == ALTERADO] == [archivo]
+    ruta.unlink()
+    assert [f.esquema for f in verificar(registros) if f.regla == QUITADO] == [archivo]
+
+
+@pytest.mark.capacidad("X04")
+def test_quitar_una_version_entera_se_nota(dos_versiones: Path) -> None:
+    shutil.rmtree(dos_versiones / "v2")
+    _olvidar()
+    (falta,) = verificar(registros_de(["tienda"]))
+    assert (falta.esquema, falta.regla) == ("v2/EventosPedido.avsc", QUITADO)
+
+
+@pytest.mark.capacidad("X04")
+def test_lo_que_el_comprobador_no_ve_se_nota_al_leer_lo_guardado(escribir: Escribir, dos_versiones: Path) -> None:
+    mas_estricto = """id_pedido: str
+    nota: str | None = None
+    total: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.id_pedido) < 8:
+            raise ValueError("muy corto")
+    """
+    faltas = verificar(escribir(mas_estricto, version="v2"))
+    assert {(f.esquema, f.regla) for f in faltas} == {("tienda.v2.EventosPedido", LEGIBLE)}
+    revisiones = ["v1/EventosPedido.1.avsc", "v1/EventosPedido.avsc", "v2/EventosPedido.avsc"]
+    assert [f.detalle.partition(":")[0].split()[-1] for f in faltas] == revisiones
+    assert all("muy corto" in f.detalle for f in faltas)
+
+
+def test_los_bytes_guardados_al_publicar_no_se_vuelven_a_generar(escribir: Escribir, dos_versiones: Path) -> None:
+    acta = dos_versiones / "publicados.json"
+    antes = json.loads(acta.read_text("utf-8"))
+    assert list(antes) == ["v1/EventosPedido.1.avsc", "v1/EventosPedido.avsc", "v2/EventosPedido.avsc"]
+    assert all(len(anotado["muestras"]) == 2 for anotado in antes.values())
+    publicar(escribir(NOTA.format("str") + "\n    moneda: str = 'USD'", version="v2"))
+    despues = json.loads(acta.read_text("utf-8"))
+    assert despues["v2/EventosPedido.1.avsc"] == antes["v2/EventosPedido.avsc"]
+    assert {archivo: despues[archivo] for archivo in list(antes)[:2]} == {a: antes[a] for a in list(antes)[:2]}
+    antes["v1/EventosPedido.avsc"]["muestras"][1] = "00"
+    acta.write_text(json.dumps(antes), "utf-8")
+    assert LEGIBLE in _reglas(verificar(registros_de(["tienda"])))
