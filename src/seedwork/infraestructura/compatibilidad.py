@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from seedwork.aplicacion.firmas import ErrorDeArranque
+
 
 def por_que_no_lee(lector: dict[str, Any], escritor: dict[str, Any]) -> str | None:
     """La regla de Avro que rompe, en qué campo y cómo; None si `lector` lee lo escrito con `escritor`.
@@ -22,9 +24,13 @@ def por_que_no_lee(lector: dict[str, Any], escritor: dict[str, Any]) -> str | No
 
 @lru_cache(maxsize=256)
 def _por_nombre(texto: str) -> dict[str, Any]:
-    from avro.errors import AvroException
-    from avro.schema import parse
-
+    try:
+        from avro.errors import AvroException
+        from avro.schema import parse
+    except ModuleNotFoundError as error:
+        raise ErrorDeArranque(
+            "Para comparar esquemas falta avro: instálelo con `pip install aeroalpes-seedwork[esquemas]`"
+        ) from error
     try:
         return dict(_registros(parse(texto)))
     except AvroException as error:
