@@ -24,7 +24,7 @@ _registro = structlog.get_logger(__name__)
 
 
 class Canal:
-    """Atiende `/ws`. Los parámetros en segundos existen para probarlo sin esperar."""
+    """Atiende `/ws`; a quien pide `?todo=1` le lee de `entera`. Los segundos existen para probarlo sin esperar."""
 
     def __init__(
         self,
@@ -32,8 +32,10 @@ class Canal:
         configuracion: Configuracion,
         envio_maximo_s: float = ENVIO_MAXIMO_S,
         latido_s: float = LATIDO_S,
+        entera: Difusion | None = None,
     ) -> None:
         self._difusion = difusion
+        self._entera = difusion if entera is None else entera
         self._origenes = configuracion.ui_origenes
         self._maximo = configuracion.ui_max_clientes
         self._envio_maximo_s = envio_maximo_s
@@ -60,9 +62,10 @@ class Canal:
         ws = web.WebSocketResponse(
             timeout=CIERRE_MAXIMO_S, heartbeat=self._latido_s, max_msg_size=RECEPCION_MAXIMA_BYTES, compress=False
         )
-        ws.headers["Ventana-Eventos"] = str(self._difusion.ventana)
+        difusion = self._entera if peticion.query.get("todo") == "1" else self._difusion
+        ws.headers["Ventana-Eventos"] = str(difusion.ventana)
         transporte = peticion.transport
-        with self._plaza(ws), self._difusion.abrir(peticion.query.get("desde"), id_reserva) as lector:
+        with self._plaza(ws), difusion.abrir(peticion.query.get("desde"), id_reserva) as lector:
             # Su posición se toma antes de contestarle: lo que pase desde que se sabe conectado, le llega.
             await ws.prepare(peticion)
             motivo = await self._conversar(ws, lector)
@@ -113,7 +116,7 @@ class Canal:
 
     async def _escribir(self, ws: web.WebSocketResponse, lector: Lector) -> None:
         if lector.hubo_hueco:
-            await self._enviar(ws, _error(_hueco(self._difusion.ventana)))
+            await self._enviar(ws, _error(_hueco(lector.ventana)))
         while True:
             entrada = await lector.siguiente()
             await self._enviar(ws, entrada.trama)

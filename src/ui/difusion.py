@@ -70,10 +70,12 @@ class Difusion:
         id_evento = evento.get("id")
         if isinstance(id_evento, str) and id_evento in self._secuencias:
             return False
-        try:
-            entrada = _entrada(evento)
-        except (TypeError, ValueError, RecursionError) as error:
-            _registro.error("evento_no_repartido", id=str(id_evento)[:100], motivo=str(error))
+        entrada = convertir(evento)
+        return entrada is not None and self.repartir(entrada)
+
+    def repartir(self, entrada: Entrada) -> bool:
+        """Como `publicar`, con un evento ya convertido, que así puede estar en dos anillos y una vez en memoria."""
+        if entrada.id in self._secuencias:
             return False
         self._anillo[self._fin % self._capacidad] = entrada
         self._secuencias[entrada.id] = self._fin
@@ -119,6 +121,7 @@ class Lector:
     """La posición de un cliente en el anillo. Recibe novedades mientras dura su `with`."""
 
     def __init__(self, difusion: Difusion, posicion: int, id_reserva: str | None, hubo_hueco: bool = False) -> None:
+        self.ventana = difusion.ventana
         self._difusion = difusion
         self._posicion = posicion
         self.id_reserva = id_reserva
@@ -147,6 +150,15 @@ class Lector:
                 if self.id_reserva is None or entrada.id_reserva == self.id_reserva:
                     return entrada
             await self.novedad.wait()
+
+
+def convertir(evento: Mapping[str, Any]) -> Entrada | None:
+    """El evento en la forma en que se reparte; None, con un registro, si no es un evento que se pueda repartir."""
+    try:
+        return _entrada(evento)
+    except (TypeError, ValueError, RecursionError) as error:
+        _registro.error("evento_no_repartido", id=str(evento.get("id"))[:100], motivo=str(error))
+        return None
 
 
 def _entrada(evento: Mapping[str, Any]) -> Entrada:

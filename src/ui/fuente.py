@@ -8,14 +8,14 @@ from typing import Any
 
 import structlog
 
-from aeroalpes.modulos.vuelos.infraestructura.schema.v1.eventos import TOPICO, EventosReserva
 from seedwork.infraestructura.brokers import Mensaje
 from seedwork.infraestructura.codificacion import Evento, MensajeInvalido, decodificar
 from seedwork.infraestructura.esquemas import EsquemaDesconocido
 from seedwork.infraestructura.mensajeria import Mensajeria
 from ui.configuracion import Configuracion
+from ui.reparto import INTERNO
+from ui.topicos import CONTADOS, DE_PASO, PUBLICOS, RESERVA, TOPICOS
 
-TOPICOS = (TOPICO, "correo.*")
 VENTANA_S = 3600.0
 SERVICIO = "aeroalpes-bff"
 _LOTE = 100
@@ -38,7 +38,7 @@ async def eventos(configuracion: Configuracion) -> AsyncIterator[dict[str, Any]]
 
 
 def a_cloudevent(mensaje: Mensaje) -> dict[str, Any] | None:
-    """El mensaje como CloudEvent en JSON; None si a nadie le importa o, con un registro, si no se entiende."""
+    """El mensaje como CloudEvent en JSON, y de qué tópico vino; None, con un registro, si no se entiende."""
     try:
         datos = _datos(mensaje)
         if datos is None:
@@ -52,6 +52,8 @@ def a_cloudevent(mensaje: Mensaje) -> dict[str, Any] | None:
             "time": atributos.pop("time"),
             **({"subject": atributos["subject"]} if "subject" in atributos else {}),
             **({"ingestion": atributos["ingestion"]} if "ingestion" in atributos else {}),
+            "topico": mensaje.topico,
+            **({INTERNO: True} if _es_interno(mensaje) else {}),
             "datacontenttype": "application/json",
             "data": datos,
         }
@@ -60,12 +62,20 @@ def a_cloudevent(mensaje: Mensaje) -> dict[str, Any] | None:
         return None
 
 
-def _datos(mensaje: Mensaje) -> Any:
-    if mensaje.topico != TOPICO:
-        return decodificar(mensaje, Evento).data
-    evento = decodificar(mensaje, EventosReserva)
-    variantes = (evento.reserva_creada, evento.reserva_pagada, evento.reserva_aprobada, evento.reserva_cancelada)
-    variante = next((variante for variante in variantes if variante is not None), None)
-    if variante is None:  # lo que vuelos sólo le cuenta a la saga, o un hecho que aquí aún no se conoce
+def _es_interno(mensaje: Mensaje) -> bool:
+    """Si sólo se le cuenta a quien pide todo."""
+    if mensaje.topico == RESERVA:
+        return mensaje.cabeceras["type"] not in PUBLICOS
+    return mensaje.topico in CONTADOS or mensaje.topico in DE_PASO
+
+
+def _datos(mensaje: Mensaje) -> dict[str, Any] | None:
+    if mensaje.topico in DE_PASO:
+        return {}
+    if mensaje.topico not in CONTADOS:
+        return dict(decodificar(mensaje, Evento).data)
+    registro = asdict(decodificar(mensaje, CONTADOS[mensaje.topico]))
+    variante = next((campo for campo in registro.values() if isinstance(campo, dict)), None)
+    if variante is None:  # un hecho que aquí aún no se conoce
         return None
-    return {nombre: valor for nombre, valor in asdict(variante).items() if nombre not in _DE_NADIE_MAS}
+    return {nombre: valor for nombre, valor in variante.items() if nombre not in _DE_NADIE_MAS}

@@ -2,14 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Protocol
 
 import structlog
 
-from ui.difusion import Difusion
-
 Fuente = Callable[[], AsyncIterator[dict[str, Any]]]
+
+
+class Destino(Protocol):
+    """A donde va cada evento leído."""
+
+    def publicar(self, evento: Mapping[str, Any]) -> object: ...
+
 
 ASENTAMIENTO_S = 1.0
 """Una fuente que lleva este tiempo abierta sin fallar se da por buena aunque no haya traído nada."""
@@ -26,12 +31,12 @@ class Ingesta:
     def __init__(
         self,
         fuente: Fuente,
-        difusion: Difusion,
+        destino: Destino,
         espera_s: float = ESPERA_INICIAL_S,
         asentamiento_s: float = ASENTAMIENTO_S,
     ) -> None:
         self._fuente = fuente
-        self._difusion = difusion
+        self._destino = destino
         self._espera_inicial_s = espera_s
         self._asentamiento_s = asentamiento_s
         self._abierta_en: float | None = None
@@ -74,7 +79,7 @@ class Ingesta:
             leidos = 0
             async for evento in eventos:
                 self._ha_traido = True
-                self._difusion.publicar(evento)
+                self._destino.publicar(evento)
                 leidos += 1
                 if leidos % EVENTOS_POR_TURNO == 0:
                     await asyncio.sleep(0)

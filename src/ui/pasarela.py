@@ -17,6 +17,8 @@ DE_IDA = ("Accept", "Content-Type", "Idempotency-Key", "traceparent", "tracestat
 DE_VUELTA = ("Content-Type", "Idempotency-Key", "Retry-After", "traceparent", "tracestate")
 PREFIJO = "/api"
 _ID = "{id:[0-9A-Za-z-]{1,64}}"
+_LETRA = "{id:[0-9A-Za-z_][0-9A-Za-z_.:-]{0,299}}"
+_SIN_EFECTO = ("GET", "HEAD")
 
 _registro = structlog.get_logger(__name__)
 
@@ -37,9 +39,9 @@ class Pasarela:
         async with aiohttp.ClientSession(connector=conector, cookie_jar=aiohttp.DummyCookieJar()) as self._sesion:
             yield
 
-    async def reenviar(self, peticion: web.Request) -> web.StreamResponse:
-        if peticion.method == "POST" and not es_admisible(peticion, self._origenes):
-            raise web.HTTPForbidden(text="Sólo la propia página puede reservar desde un navegador.")
+    async def reenviar(self, peticion: web.Request) -> web.Response:
+        if peticion.method not in _SIN_EFECTO and not es_admisible(peticion, self._origenes):
+            raise web.HTTPForbidden(text="Desde un navegador, sólo la propia página puede pedir esto.")
         if self._sesion is None:
             raise RuntimeError("La pasarela atiende sólo mientras la aplicación está arrancada")
         cuerpo = await peticion.read()
@@ -94,4 +96,9 @@ def rutas(pasarela: Pasarela) -> list[web.RouteDef]:
             for vista in ("reserva-query", "reserva")
             for sufijo in ("", f"/{_ID}")
         ),
+        web.get(f"{PREFIJO}/sagas/{_ID}", pasarela.reenviar),
+        web.get(f"{PREFIJO}/letras-muertas/", pasarela.reenviar),
+        web.get(f"{PREFIJO}/letras-muertas/{_LETRA}", pasarela.reenviar),
+        web.post(f"{PREFIJO}/letras-muertas/{_LETRA}/reenviar", pasarela.reenviar),
+        web.delete(f"{PREFIJO}/letras-muertas/{_LETRA}", pasarela.reenviar),
     ]

@@ -7,12 +7,14 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from ui import mapa
 from ui.canal import Canal
 from ui.configuracion import Configuracion
 from ui.difusion import Difusion
 from ui.ingesta import Fuente, Ingesta
 from ui.pasarela import CUERPO_MAXIMO_BYTES, Pasarela, rutas
 from ui.problemas import errores_como_problema
+from ui.reparto import Reparto
 
 ESTATICO = Path(__file__).parent / "estatico"
 CIERRE_FUENTE_S = 1.0
@@ -32,11 +34,11 @@ def crear_app(
 
     `difusion` y `canal` se dan (juntos, el canal sobre esa difusión) cuando hacen falta otros límites.
     """
-    difusion = Difusion() if difusion is None else difusion
-    canal = Canal(difusion, configuracion) if canal is None else canal
-    ingesta = Ingesta(fuente, difusion)
+    reparto = Reparto(difusion)
+    canal = Canal(reparto.publica, configuracion, entera=reparto.entera) if canal is None else canal
+    ingesta = Ingesta(fuente, reparto)
     pasarela = Pasarela(configuracion)
-    estado = _Estado(difusion, canal, ingesta)
+    estado = _Estado(reparto.publica, canal, ingesta)
 
     async def leer_la_fuente(_: web.Application) -> AsyncIterator[None]:
         lectura = asyncio.create_task(ingesta.correr())
@@ -59,6 +61,7 @@ def crear_app(
             web.get("/livez", estado.salud),
             web.get("/readyz", estado.listo),
             web.static("/estatico/", ESTATICO),
+            mapa.ruta(pasarela),
             *rutas(pasarela),
         ]
     )

@@ -77,6 +77,12 @@ def todos(navegador: Chrome, selector: str) -> list[WebElement]:
     return navegador.find_elements(By.CSS_SELECTOR, selector)
 
 
+def atributos(navegador: Chrome, selector: str, *nombres: str) -> list[tuple[str, ...]]:
+    """Esos atributos de cada elemento que cumple el selector, leídos todos en el mismo instante."""
+    leer = "return [...document.querySelectorAll(arguments[0])].map((e) => arguments[1].map((n) => e.getAttribute(n)))"
+    return [tuple(valores) for valores in navegador.execute_script(leer, selector, nombres)]
+
+
 def esperar(navegador: Chrome, selector: str, plazo_s: float = PLAZO_S) -> WebElement:
     """El primer elemento que cumple el selector, cuando aparezca."""
     espera = WebDriverWait(navegador, plazo_s, poll_frequency=0.05)

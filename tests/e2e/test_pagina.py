@@ -10,8 +10,26 @@ from typing import Any
 import pytest
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.keys import Keys
-from tests.e2e.navegador import abrir_navegador, ajustar, errores_de_consola, esperar, esperar_a, preferir, todos, uno
-from tests.unit.ui.falsos import ApiFalsa, FuenteFalsa, configuracion, evento, sirviendo_en_hilo
+from tests.e2e.navegador import (
+    abrir_navegador,
+    ajustar,
+    atributos,
+    errores_de_consola,
+    esperar,
+    esperar_a,
+    preferir,
+    todos,
+    uno,
+)
+from tests.unit.ui.falsos import (
+    ApiFalsa,
+    FuenteFalsa,
+    configuracion,
+    evento,
+    letra_muerta,
+    saga,
+    sirviendo_en_hilo,
+)
 from yarl import URL
 
 from ui.servidor import crear_app
@@ -19,6 +37,18 @@ from ui.servidor import crear_app
 CONECTADO = '#estado-conexion[data-estado="conectado"]'
 CREADA = '#recorrido [data-evento="ReservaCreada"]'
 AUDITORIA = (Path(__file__).parents[1] / "unit" / "ui" / "auditoria_accesible.js").read_text()
+
+
+DESHACIENDOSE = saga(
+    "COMPENSANDO",
+    "No hay plazas",
+    PagarReserva="COMPENSADO",
+    ReservarHotel="COMPENSANDO",
+    ConfirmarReserva="FALLIDO",
+    ReservarVehiculo="PEDIDO",
+    AprobarReserva="HECHO",
+    OtroPaso="PENDIENTE",
+)
 
 
 class Suite:
@@ -148,6 +178,79 @@ def test_una_cancelada_dice_su_motivo(navegador: Chrome, suite: Suite) -> None:
     suite.fuente.emitir(evento("ReservaCancelada", id_reserva, motivo="El medio de pago fue rechazado"))
     esperar(navegador, f'#lista-reservas [data-id="{id_reserva}"][data-estado="CANCELADA"]').click()
     assert "El medio de pago fue rechazado" in esperar(navegador, '[data-evento="ReservaCancelada"]').text
+
+
+def test_cada_paso_de_la_saga_cambia_de_estado_en_su_sitio(navegador: Chrome, suite: Suite) -> None:
+    def pasos() -> list[tuple[str, ...]]:
+        return atributos(navegador, "#saga .saga-pasos > li", "data-comando", "data-estado")
+
+    id_reserva = suite.api.crear(_vuelo("BOG", "MAD"))
+    suite.api.sagas[id_reserva] = saga(ReservarHotel="PENDIENTE")
+    esperar(navegador, f'#lista-reservas [data-id="{id_reserva}"]').click()
+    suite.fuente.emitir(evento("PagarReserva", id_reserva, interno=True, topico="comandos-pago"))
+    esperar(navegador, "#saga:not([hidden])")
+    assert pasos() == [
+        ("PagarReserva", "PEDIDO"),
+        ("ConfirmarReserva", "PENDIENTE"),
+        ("AprobarReserva", "PENDIENTE"),
+        ("ReservarHotel", "PENDIENTE"),
+    ]
+    suite.api.sagas[id_reserva] = saga(
+        "COMPENSADA", "No hay plazas", PagarReserva="COMPENSADO", ConfirmarReserva="FALLIDO", ReservarHotel="PENDIENTE"
+    )
+    suite.fuente.emitir(evento("ConfirmacionRechazada", id_reserva, interno=True, topico="eventos-gds", motivo="No"))
+    esperar(navegador, '#saga-estado[data-estado="COMPENSADA"]')
+    assert [estado for _, estado in pasos()] == ["COMPENSADO", "FALLIDO", "PENDIENTE", "PENDIENTE"]
+    assert uno(navegador, '#saga [data-comando="ConfirmarReserva"] .paso-motivo').text == "No hay plazas"
+    assert "Se deshizo con «Revertir pago»" in uno(navegador, '#saga [data-comando="PagarReserva"]').text
+    assert "No hay plazas" in uno(navegador, "#saga-motivo").text
+
+
+def test_lo_interno_no_cambia_el_estado_de_la_reserva_ni_inventa_reservas(navegador: Chrome, suite: Suite) -> None:
+    id_reserva = suite.api.crear(_vuelo("BOG", "MAD"))
+    suite.fuente.emitir(
+        evento("ClienteCreado", interno=True, topico="eventos-cliente") | {"data": {}},
+        evento("ReservaPagada", id_reserva, interno=True, topico="eventos-pago", monto=12_000),
+    )
+    esperar(navegador, f'#lista-reservas [data-id="{id_reserva}"]').click()
+    assert "Pago cobrado" in esperar(navegador, '#recorrido [data-topico="eventos-pago"]').text
+    assert uno(navegador, "#recorrido-estado").text == "PENDIENTE"
+    assert len(todos(navegador, "#lista-reservas [data-id]")) == 1
+
+
+def test_una_letra_muerta_se_descarta_solo_si_se_confirma(navegador: Chrome, suite: Suite) -> None:
+    suite.api.letras = [letra_muerta("a"), letra_muerta("b")]
+    navegador.refresh()
+    esperar(navegador, '#letras [data-letra="a"] [data-accion="descartar"]').click()
+    esperar(navegador, "#descartar-letra[open]")
+    assert navegador.switch_to.active_element.get_attribute("value") == "conservar"
+    ActionChains(navegador).send_keys(Keys.ESCAPE).perform()
+    esperar_a(navegador, lambda: not todos(navegador, "#descartar-letra[open]"))
+    assert len(suite.api.letras) == 2
+
+    uno(navegador, '#letras [data-letra="a"] [data-accion="descartar"]').click()
+    esperar(navegador, '#descartar-letra[open] [value="descartar"]').click()
+    esperar_a(navegador, lambda: atributos(navegador, "#letras .letra", "data-letra") == [("b",)])
+    assert uno(navegador, "#chapa-letras").text == "1 letra muerta"
+    assert [(metodo, ruta) for metodo, ruta, _ in suite.api.peticiones if "letras" in ruta] == [
+        ("DELETE", "/letras-muertas/a")
+    ]
+
+
+def test_las_opciones_solo_se_mandan_si_se_eligen(navegador: Chrome, suite: Suite) -> None:
+    uno(navegador, "#boton-reservar").click()
+    esperar(navegador, CREADA)
+    uno(navegador, ".opciones summary").click()
+    uno(navegador, '[name="medio"] [value="tok_rechazado"]').click()
+    uno(navegador, '[data-accion="sin-plazas"]').click()
+    boton = uno(navegador, "#boton-reservar")
+    esperar_a(navegador, lambda: boton.get_attribute("aria-disabled") == "false")
+    boton.click()
+    esperar_a(navegador, lambda: len(suite.api.cuerpos) == 2)
+    simple, probada = suite.api.cuerpos
+    assert simple.keys() == {"itinerarios"}
+    assert probada["pago"] == {"medio": "tok_rechazado"}
+    assert probada["itinerarios"][0]["odos"][0]["segmentos"][0]["legs"][0]["destino"]["codigo"] == "ZZZ"
 
 
 def test_lo_que_otros_reservan_aparece_en_la_lista_sin_recargar(navegador: Chrome, suite: Suite) -> None:
@@ -341,10 +444,17 @@ def test_la_pagina_cabe_y_es_accesible(navegador: Chrome, suite: Suite, ancho_px
     navegador.switch_to.active_element.send_keys("mad", Keys.TAB)
     uno(navegador, "#boton-reservar").click()
     esperar(navegador, ".error-campo")
+    suite.api.letras = [letra_muerta(motivo="ValueError: " + "palabraInterminable" * 20)]
     for estado in ("ReservaPagada", "ReservaAprobada", "ReservaCancelada"):
-        suite.fuente.emitir(evento(estado, suite.api.crear(_vuelo("BOG", "MAD")), motivo="Sin asientos"))
+        id_reserva = suite.api.crear(_vuelo("BOG", "MAD"))
+        suite.api.sagas[id_reserva] = DESHACIENDOSE
+        suite.fuente.emitir(evento(estado, id_reserva, motivo="Sin asientos"))
     esperar(navegador, '#lista-reservas [data-estado="CANCELADA"]').click()
-    esperar(navegador, '#recorrido [data-evento="ReservaCancelada"] summary').click()
+    esperar(navegador, '#saga [data-estado="COMPENSADO"]')
+    navegador.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    suite.fuente.emitir(evento("PagarReserva", interno=True, topico="comandos-pago"))
+    esperar(navegador, '#letras [data-accion="ver"]').send_keys(Keys.ENTER)
+    esperar(navegador, ".letra-contenido")
     defectos = navegador.execute_script(AUDITORIA)
     assert defectos == [], json.dumps(defectos, ensure_ascii=False, indent=1)
     assert navegador.execute_script("return document.documentElement.scrollWidth <= innerWidth")

@@ -15,11 +15,13 @@ import httpx
 import pytest
 from tests.e2e.suite import SuiteReal
 from tests.integracion.espectador import mirando
-from tests.integracion.eventos_reserva import aprobacion_fallida, aprobada, conectado, creada
+from tests.integracion.eventos_reserva import aprobacion_fallida, aprobada, conectado, creada, crear
 from tests.procesos import hasta, puerto_libre
 
+from aeroalpes.modulos.pagos.infraestructura.schema.v1 import eventos as pagos
 from seedwork.infraestructura.brokers import Mensaje
-from seedwork.infraestructura.codificacion import codificar_evento
+from seedwork.infraestructura.codificacion import codificar, codificar_evento
+from seedwork.infraestructura.schema.v1.mensajes import sobre
 from ui.fuente import a_cloudevent
 
 TABLAS = ("suscripciones", "cursores", "entregas", "consumidores", "letras_muertas")
@@ -74,11 +76,29 @@ def test_el_evento_lleva_los_atributos_de_cloudevents_y_sus_datos() -> None:
     assert {"id", "source", "time"} <= evento.keys()
 
 
-def test_al_navegador_no_llega_ni_con_que_se_paga_ni_lo_que_solo_es_de_la_saga() -> None:
+def test_al_navegador_no_llega_con_que_se_paga_ni_lo_que_dice_un_comando() -> None:
     pagada_con = a_cloudevent(creada(medio_pago="tok_secreto"))
     assert pagada_con is not None
     assert "tok_secreto" not in json.dumps(pagada_con)
-    assert a_cloudevent(aprobacion_fallida(uuid4())) is None
+    id = uuid4()
+    comando = codificar(crear(id, medio_pago="tok_secreto"), topico="comandos-reserva", servicio="x", clave=str(id))
+    pedida = a_cloudevent(comando)
+    assert pedida is not None
+    assert (pedida["type"], pedida["subject"], pedida["data"]) == ("CrearReserva", str(id), {})
+
+
+def test_lo_que_los_contextos_se_dicen_entre_si_va_marcado_y_lo_que_oye_cualquiera_no() -> None:
+    def interno(mensaje: Mensaje) -> bool:
+        evento = a_cloudevent(mensaje)
+        assert evento is not None
+        return bool(evento.get("interno", False))
+
+    pago = pagos.PagoRechazado(id_reserva="r", motivo="Sin fondos", fecha_actualizacion=1)
+    rechazado = pagos.EventosPago(**sobre("PagoRechazado", "x"), pago_rechazado=pago)
+    assert interno(codificar(rechazado, topico=pagos.TOPICO, servicio="x", clave="r"))
+    assert interno(aprobacion_fallida(uuid4()))
+    assert not interno(creada())
+    assert not interno(correo("r"))
 
 
 async def test_con_dos_procesos_todos_ven_todo_el_que_muere_no_deja_nada_y_a_su_vuelta_nadie_perdio_nada(

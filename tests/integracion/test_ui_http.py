@@ -12,9 +12,10 @@ from uuid import uuid4
 import aiohttp
 import pytest
 from aiohttp import web
-from tests.unit.ui.falsos import ApiFalsa, FuenteFalsa, configuracion, evento, hasta, sirviendo
+from tests.unit.ui.falsos import MAPA, ApiFalsa, FuenteFalsa, configuracion, evento, hasta, letra_muerta, sirviendo
 from yarl import URL
 
+from ui.mapa import VECINOS
 from ui.servidor import ESTATICO, crear_app
 
 CUERPO = {"itinerarios": [{"odos": []}]}
@@ -153,6 +154,11 @@ async def test_el_problema_del_api_vuelve_tal_cual() -> None:
         ("POST", "/api/vuelos/reserva-query", 405),
         ("DELETE", "/api/vuelos/reserva", 405),
         ("PUT", "/api/vuelos/reserva-comando", 405),
+        ("DELETE", "/api/letras-muertas/", 405),
+        ("DELETE", "/api/letras-muertas/..%2f..%2fclientes", 404),
+        ("DELETE", "/api/letras-muertas/%2e%2e", 404),
+        ("POST", "/api/letras-muertas/a%2Fb/reenviar", 404),
+        ("GET", "/api/sagas/", 404),
     ],
 )
 async def test_lo_que_no_esta_en_la_lista_no_llega_al_api(metodo: str, ruta: str, estado: int) -> None:
@@ -166,13 +172,53 @@ async def test_lo_que_no_esta_en_la_lista_no_llega_al_api(metodo: str, ruta: str
     assert api.peticiones == []
 
 
-async def test_un_post_desde_una_pagina_ajena_no_llega_al_api() -> None:
-    api = ApiFalsa(FuenteFalsa())
+@pytest.mark.parametrize(
+    ("metodo", "ruta"),
+    [
+        ("POST", "/api/vuelos/reserva-comando"),
+        ("POST", "/api/letras-muertas/7/reenviar"),
+        ("DELETE", "/api/letras-muertas/7"),
+    ],
+)
+async def test_lo_que_tiene_efecto_no_llega_al_api_desde_una_pagina_ajena(metodo: str, ruta: str) -> None:
+    api = ApiFalsa(FuenteFalsa(), letras=[letra_muerta("7")])
     async with sirviendo(api.app()) as url_api, _cliente(api=url_api) as sesion:
         cabeceras = {"Origin": "http://malo.example"}
-        async with sesion.post("/api/vuelos/reserva-comando", json=CUERPO, headers=cabeceras) as respuesta:
+        async with sesion.request(metodo, ruta, json=CUERPO, headers=cabeceras) as respuesta:
             await _problema(respuesta, 403)
     assert api.peticiones == []
+    assert len(api.letras) == 1
+
+
+async def test_las_letras_muertas_se_listan_se_ven_y_se_deciden_por_la_pasarela() -> None:
+    id = "aeroalpes-pagos-comandos:0f3a"  # así son en RabbitMQ
+    api = ApiFalsa(FuenteFalsa(), letras=[letra_muerta(id), letra_muerta("2")])
+    async with sirviendo(api.app()) as url_api, _cliente(api=url_api) as sesion:
+        async with sesion.get("/api/letras-muertas/?maximo=100") as respuesta:
+            assert [letra["id"] for letra in (await respuesta.json())["letras"]] == [id, "2"]
+        async with sesion.get(f"/api/letras-muertas/{id}") as respuesta:
+            assert (await respuesta.json())["cuerpo_base64"] == "/wA="
+        async with sesion.post(f"/api/letras-muertas/{id}/reenviar") as respuesta:
+            assert respuesta.status == 204
+        async with sesion.delete("/api/letras-muertas/2") as respuesta:
+            assert respuesta.status == 204
+    assert api.letras == []
+
+
+async def test_el_mapa_lleva_tambien_a_los_servicios_que_el_api_no_conoce() -> None:
+    api = ApiFalsa(FuenteFalsa())
+    async with (
+        sirviendo(api.app()) as url_api,
+        _cliente(api=url_api) as sesion,
+        sesion.get("/api/mapa") as respuesta,
+    ):
+        contextos = (await respuesta.json())["contextos"]
+        assert contextos == [*MAPA, *VECINOS]
+
+
+async def test_con_el_api_caida_el_mapa_es_su_mismo_problema() -> None:
+    async with _cliente(api="http://127.0.0.1:9") as sesion, sesion.get("/api/mapa") as respuesta:
+        await _problema(respuesta, 503)
 
 
 async def test_un_cuerpo_desmedido_se_rechaza_sin_molestar_al_api() -> None:

@@ -71,6 +71,18 @@ async def test_cada_cliente_recibe_cada_evento_una_vez_y_tal_cual() -> None:
         assert await _tramas(b, 3) == eventos
 
 
+async def test_lo_interno_le_llega_solo_a_quien_pide_todo() -> None:
+    fuente = FuenteFalsa()
+    async with sirviendo(crear_app(fuente, configuracion())) as url, aiohttp.ClientSession(url) as sesion:
+        publico, orden, otro = evento(), evento("PagarReserva", interno=True), evento("ReservaAprobada")
+        async with sesion.ws_connect("/ws?todo=1") as entero, sesion.ws_connect("/ws") as corriente:
+            fuente.emitir(publico, orden, otro)
+            assert await _tramas(entero, 3) == [publico, orden, otro]
+            assert await _tramas(corriente, 2) == [publico, otro]
+        async with sesion.ws_connect(f"/ws?todo=1&desde={publico['id']}") as vuelve:
+            assert await _tramas(vuelve, 2) == [orden, otro]
+
+
 async def test_quien_se_reconecta_con_desde_recibe_lo_perdido_y_sigue_en_vivo_sin_hueco_ni_repetidos() -> None:
     async with _escenario() as e:
         eventos = [evento() for _ in range(300)]

@@ -66,9 +66,9 @@ export class Almacen extends EventTarget {
     this.#cambio();
   }
 
-  // Devuelve la reserva del evento, o null si el evento no es de ninguna.
+  // Devuelve la reserva del evento, o null si no es de ninguna; lo que sólo pasa de un contexto a otro no la cambia.
   recibir(evento) {
-    const id = evento.data?.id_reserva ?? evento.subject;
+    const id = evento.data?.id_reserva ?? (evento.interno ? null : evento.subject);
     if (!id) return null;
     const ocurridoMs = Date.parse(evento.time);
     const reserva = this.#reserva(id, ocurridoMs);
@@ -80,7 +80,7 @@ export class Almacen extends EventTarget {
       reserva.fechaExacta = true;
       this.#avanzar(reserva, evento.data.estado ?? "PENDIENTE");
     }
-    this.#avanzar(reserva, ESTADO_TRAS[evento.type]);
+    if (!evento.interno) this.#avanzar(reserva, ESTADO_TRAS[evento.type]);
     this.#cambio();
     return reserva;
   }

@@ -21,6 +21,7 @@ async function pedir(ruta, opciones = {}) {
   }
   const cuerpo = await respuesta.json().catch(() => null);
   if (!respuesta.ok) throw fallo(respuesta.status, cuerpo);
+  if (respuesta.status === 204) return null;
   if (cuerpo === null) throw new FalloApi("El API contestó algo que no es JSON.", { estado: respuesta.status });
   return cuerpo;
 }
@@ -54,3 +55,17 @@ export function listar(cursor = null) {
 export function obtener(id) {
   return pedir(`/api/vuelos/reserva/${encodeURIComponent(id)}`);
 }
+
+export const obtenerSaga = (id) => pedir(`/api/sagas/${encodeURIComponent(id)}`);
+
+export const obtenerMapa = () => pedir("/api/mapa");
+
+const letra = (id) => `/api/letras-muertas/${encodeURIComponent(id)}`;
+
+export const listarLetras = (maximo) => pedir(`/api/letras-muertas/?${new URLSearchParams({ maximo })}`);
+
+export const verLetra = (id) => pedir(letra(id));
+
+export const reenviarLetra = (id) => pedir(`${letra(id)}/reenviar`, { method: "POST" });
+
+export const descartarLetra = (id) => pedir(letra(id), { method: "DELETE" });

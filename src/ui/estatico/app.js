@@ -1,12 +1,16 @@
 // La página: une el almacén con quien lo llena (API y websocket) y con quien lo pinta.
 
 import { Almacen } from "./almacen.js";
-import { listar, obtener } from "./api.js";
+import { listar, obtener, obtenerMapa } from "./api.js";
 import { Conexion } from "./conexion.js";
-import { ruta, titulo } from "./formatos.js";
+import { ruta, tituloDe } from "./formatos.js";
 import { Formulario } from "./formulario.js";
+import { LetrasMuertas } from "./letras.js";
 import { Lista } from "./lista.js";
+import { Mapa } from "./mapa.js";
 import { Recorrido } from "./recorrido.js";
+import { PanelSaga } from "./saga.js";
+import { Seguimiento } from "./seguimiento.js";
 
 const RECARGA_MS = 250;
 const REINTENTO_LISTA_MS = 3_000;
@@ -19,6 +23,10 @@ const almacen = new Almacen();
 const conexion = new Conexion();
 const lista = new Lista(uno("#lista-reservas"), (id) => elegir(id, { acercar: true }));
 const recorrido = new Recorrido(uno("#recorrido"));
+const seguimiento = new Seguimiento();
+const saga = new PanelSaga(uno("#saga"), anunciar);
+const mapa = new Mapa(uno("#mapa"));
+const letras = new LetrasMuertas(uno("#letras"), uno("#chapa-letras"), anunciar);
 
 function pintar() {
   const reservas = almacen.visibles;
@@ -64,8 +72,18 @@ async function cargar(cursor = null) {
   }
 }
 
+async function cargarMapa() {
+  try {
+    mapa.pintar((await obtenerMapa()).contextos);
+  } catch {
+    setTimeout(cargarMapa, REINTENTO_LISTA_MS);
+  }
+}
+
 function elegir(id, { acercar = false } = {}) {
+  if (id !== almacen.elegida) saga.pintar(id, null);
   almacen.elegir(id);
+  seguimiento.seguir(almacen.get(id));
   history.replaceState(null, "", `#reserva=${id}`);
   pintar();
   if (acercar) acercarRecorrido();
@@ -77,6 +95,7 @@ function elegir(id, { acercar = false } = {}) {
 async function completar(id) {
   try {
     almacen.incorporar(await obtener(id));
+    if (id === almacen.elegida) seguimiento.seguir(almacen.get(id));
   } catch (fallo) {
     almacen.get(id).noExiste = fallo.estado === 404 && !almacen.get(id).aceptada && !almacen.get(id).eventos.length;
     pintarPronto();
@@ -112,18 +131,26 @@ conexion.addEventListener("estado", ({ detail: estado }) => {
     elemento.dataset.estado = estado;
     elemento.querySelector(".conexion-texto").textContent = ROTULOS[estado];
   }
-  if (estado === "conectado") cargar();
+  if (estado !== "conectado") return;
+  cargar();
+  letras.mirar();
 });
 
 conexion.addEventListener("evento", ({ detail: evento }) => {
+  mapa.recibir(evento);
   const reserva = almacen.recibir(evento);
   if (!reserva) return;
+  if (reserva.id === almacen.elegida) seguimiento.seguir(reserva);
   reserva.noExiste = false;
   const esReciente = Date.now() - Date.parse(evento.time) < RECIENTE_MS;
   if (!reserva.enApi && esReciente) recargarEn(RECARGA_MS);
-  if (esReciente && (reserva.id === almacen.elegida || evento.type === "ReservaCreada")) {
-    anunciar(`${titulo(evento.type)}: ${ruta(reserva)}`);
+  if (esReciente && !evento.interno && (reserva.id === almacen.elegida || evento.type === "ReservaCreada")) {
+    anunciar(`${tituloDe(evento)}: ${ruta(reserva)}`);
   }
+});
+
+seguimiento.addEventListener("saga", ({ detail: { id, saga: suya } }) => {
+  if (id === almacen.elegida) saga.pintar(id, suya);
 });
 
 uno("#boton-mas").addEventListener("click", () => cargar(almacen.siguiente));
@@ -139,3 +166,4 @@ new Formulario(uno("#formulario-reserva"), (id, itinerarios, demoraMs) => {
 elegirDeLaDireccion();
 pintar();
 conexion.abrir();
+cargarMapa();

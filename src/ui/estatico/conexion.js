@@ -33,7 +33,7 @@ export class Conexion extends EventTarget {
   #conectar(instancia) {
     // Otro proceso puede haber releído los tópicos en otro orden: se le pide la ventana entera y se descarta lo visto.
     const desde = instancia === this.#instancia ? (this.#ultimo ?? "") : "";
-    const ws = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws?${new URLSearchParams({ desde })}`);
+    const ws = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws?${new URLSearchParams({ todo: "1", desde })}`);
     ws.addEventListener("open", () => {
       this.#instancia = instancia;
       this.#intentos = 0;

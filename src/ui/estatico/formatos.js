@@ -4,16 +4,39 @@ const HORA = new Intl.DateTimeFormat("es", { hour: "2-digit", minute: "2-digit",
 const DIA_UTC = new Intl.DateTimeFormat("es", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 const RELOJ_UTC = new Intl.DateTimeFormat("es", { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: "UTC" });
 
+const RELOJ = new Intl.DateTimeFormat("es", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+
 const TITULOS = {
   ReservaCreada: "Reserva creada",
   ReservaPagada: "Pago recibido",
   ReservaConfirmada: "Asientos confirmados",
   ReservaAprobada: "Reserva aprobada",
   ReservaCancelada: "Reserva cancelada",
+  RevertirConfirmacion: "Revertir confirmación",
+  ConfirmacionRechazada: "Confirmación rechazada",
+  ConfirmacionRevertida: "Confirmación revertida",
+  AprobacionFallida: "Aprobación fallida",
+  ReservarVehiculo: "Reservar vehículo",
+  LiberarVehiculo: "Liberar vehículo",
+  VehiculoReservado: "Vehículo reservado",
+  VehiculoRechazado: "Vehículo rechazado",
+  VehiculoLiberado: "Vehículo liberado",
   "correo.enviado": "Correo enviado",
 };
 
+const TITULOS_POR_TOPICO = { "eventos-pago": { ReservaPagada: "Pago cobrado" } };
+
 export const hora = (fechaMs) => (Number.isFinite(fechaMs) ? HORA.format(fechaMs) : "sin hora");
+
+const MOMENTO = new Intl.DateTimeFormat("es", { dateStyle: "medium", timeStyle: "medium" });
+
+export const momento = (iso) => MOMENTO.format(Date.parse(iso));
+
+export const reloj = (iso) => RELOJ.format(Date.parse(iso));
+
+const DINERO = new Intl.NumberFormat("es", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+export const dinero = (centavos) => DINERO.format(centavos / 100);
 
 export function duracion(ms) {
   const redondeada = Math.round(ms);
@@ -25,6 +48,9 @@ export function fechaVuelo(iso) {
   const fechaMs = Date.parse(iso);
   return Number.isNaN(fechaMs) ? "" : `${DIA_UTC.format(fechaMs)}, ${RELOJ_UTC.format(fechaMs)} UTC`;
 }
+
+// Lo que dice un evento: el mismo nombre en boca de pagos y de vuelos son dos hechos distintos.
+export const tituloDe = ({ type: tipo, topico }) => TITULOS_POR_TOPICO[topico]?.[tipo] ?? titulo(tipo);
 
 // Un tipo que esta página no conoce también se enseña: `PagoRechazado` -> «Pago rechazado».
 export function titulo(tipo) {

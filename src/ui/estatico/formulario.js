@@ -1,6 +1,7 @@
 // El formulario: de los campos al comando, y de los errores del API a los campos.
 
 import { reservar } from "./api.js";
+import { SIN_PLAZAS, leerOpciones } from "./opciones.js";
 
 const AEROPUERTOS = {
   BOG: "El Dorado - Bogotá International Airport (BOG)",
@@ -17,6 +18,7 @@ const AEROPUERTOS = {
   MAD: "Adolfo Suárez Madrid-Barajas Airport",
   GVA: "Genève Aéroport",
   ZRH: "Flughafen Zürich",
+  [SIN_PLAZAS.codigo]: SIN_PLAZAS.nombre,
 };
 // El ejemplo del tutorial: con él puesto, reservar es un clic.
 const EJEMPLO = { origen: "BOG", destino: "JFK", salida: "2022-11-22T13:10", llegada: "2022-11-22T15:10" };
@@ -117,6 +119,11 @@ export class Formulario {
       });
       tramo.querySelector('[name="destino-codigo"]').focus();
     }
+    if (accion === "sin-plazas") {
+      const ultimo = this.#tramos("ida").at(-1);
+      poner(ultimo, { "destino-codigo": SIN_PLAZAS.codigo, "destino-nombre": SIN_PLAZAS.nombre });
+      ultimo.querySelector('[name="destino-codigo"]').focus();
+    }
     if (accion === "quitar-tramo") {
       const trayecto = elemento.closest("[data-odo]");
       elemento.closest(".tramo-formulario").remove();
@@ -128,8 +135,7 @@ export class Formulario {
   #comando() {
     const esRedondo = this.#formulario.elements.tipo.value === "ida-y-vuelta";
     const odos = (esRedondo ? ["ida", "vuelta"] : ["ida"]).map((odo) => ({ segmentos: [{ legs: this.#tramos(odo).map(leer) }] }));
-    const idCliente = this.#formulario.elements.id_cliente.value.trim();
-    return { ...(idCliente && { id_cliente: idCliente }), itinerarios: [{ odos }] };
+    return { ...leerOpciones(this.#formulario), itinerarios: [{ odos }] };
   }
 
   async #enviar(evento) {

@@ -1,11 +1,13 @@
 // El camino de una reserva: las estaciones que se encienden y la línea de sus eventos.
 
-import { duracion, fechaVuelo, hora, primerTramo, ruta, titulo } from "./formatos.js";
+import { dinero, duracion, fechaVuelo, hora, primerTramo, ruta, tituloDe } from "./formatos.js";
 import { pintarInsignia } from "./lista.js";
 
 const IMPACIENCIA_MS = 8_000;
 // Más allá de esto, la diferencia entre el reloj del servidor y el de aquí no es un retraso: es otro reloj o es historia.
 const RETRASO_CREIBLE_MS = 60_000;
+// Lo que pasó antes de abrir la página no tardó en llegar: es que no había a dónde.
+const ABIERTA_MS = performance.timeOrigin;
 
 export class Recorrido {
   #seccion;
@@ -86,8 +88,9 @@ export class Recorrido {
 
   #paso(evento) {
     if (!this.#pasos.has(evento.id)) {
-      const paso = nuevoPaso(titulo(evento.type), evento.ocurridoMs, detalle(evento));
+      const paso = nuevoPaso(tituloDe(evento), evento.ocurridoMs, detalle(evento));
       paso.dataset.evento = evento.type;
+      if (evento.interno) paso.dataset.topico = evento.topico;
       paso.dataset.idEvento = evento.id;
       paso.classList.toggle("recien", Date.now() - evento.llegadaMs < 2_000 && retraso(evento) !== null);
       paso.append(crudo(evento));
@@ -119,14 +122,14 @@ function pasosPorEstacion(reserva) {
     "unidad-trabajo": creada ? hora(creada.ocurridoMs) : existe ? "confirmada" : null,
     outbox: creada ? (creada.ingestion ? desdeCreada(Date.parse(creada.ingestion)) : "pasó") : existe ? "pasó" : null,
     broker: creada ? "entregado" : null,
-    pagina: creada ? desdeCreada(creada.llegadaMs) : null,
+    pagina: creada ? (retraso(creada) === null ? "pasó" : desdeCreada(creada.llegadaMs)) : null,
     notificaciones: correo ? desdeCreada(correo.ocurridoMs) : null,
   };
 }
 
 function retraso(evento) {
   const ms = evento.llegadaMs - evento.ocurridoMs;
-  return ms >= 0 && ms < RETRASO_CREIBLE_MS ? ms : null;
+  return ms >= 0 && ms < RETRASO_CREIBLE_MS && evento.ocurridoMs >= ABIERTA_MS ? ms : null;
 }
 
 function detalle(evento) {
@@ -137,7 +140,10 @@ function detalle(evento) {
   );
   const frases = {
     ReservaCreada: () => (datos.estado ? `Nace ${datos.estado}` : ""),
-    ReservaPagada: () => (datos.estado ? `Pasa a ${datos.estado}` : ""),
+    PagoRechazado: () => `Motivo: ${datos.motivo}`,
+    ReservaPagada: () => (datos.estado ? `Pasa a ${datos.estado}` : `Se cobraron ${dinero(datos.monto)}`),
+    PagoRevertido: () => (datos.monto ? `Se devolvieron ${dinero(datos.monto)}` : "No se había cobrado nada"),
+    ConfirmacionRechazada: () => `Motivo: ${datos.motivo}`,
     ReservaAprobada: () => (datos.estado ? `Pasa a ${datos.estado}` : ""),
     ReservaCancelada: () => (datos.motivo ? `Motivo: ${datos.motivo}` : ""),
     "correo.enviado": () => `«${datos.asunto ?? ""}» a ${datos.destinatario ?? "su cliente"}`,

@@ -18,7 +18,14 @@ T = TypeVar("T")
 Evento = dict[str, Any]
 
 
-def evento(tipo: str = "ReservaCreada", id_reserva: str | None = None, **datos: Any) -> Evento:
+def evento(
+    tipo: str = "ReservaCreada",
+    id_reserva: str | None = None,
+    *,
+    topico: str = "eventos-reserva",
+    interno: bool = False,
+    **datos: Any,
+) -> Evento:
     """Un CloudEvent como los que trae la fuente, ocurrido ahora."""
     ahora = datetime.now(UTC)
     id_reserva = id_reserva or str(uuid4())
@@ -36,8 +43,77 @@ def evento(tipo: str = "ReservaCreada", id_reserva: str | None = None, **datos: 
         "time": ahora.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "ingestion": ahora.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "subject": id_reserva,
+        "topico": topico,
+        **({"interno": True} if interno else {}),
         "datacontenttype": "application/json",
         "data": {"id_reserva": id_reserva, **datos},
+    }
+
+
+MAPA = [
+    {
+        "contexto": "vuelos",
+        "publica": [{"topico": "eventos-reserva", "mensajes": ["ReservaCreada", "ReservaAprobada"]}],
+        "atiende": [{"topico": "eventos-pago", "suscripcion": "aeroalpes-sub-eventos"}],
+    },
+    {
+        "contexto": "pagos",
+        "publica": [{"topico": "eventos-pago", "mensajes": ["ReservaPagada", "PagoRechazado"]}],
+        "atiende": [{"topico": "comandos-pago", "suscripcion": "aeroalpes-pagos-comandos"}],
+    },
+    {
+        "contexto": "sagas",
+        "publica": [
+            {"topico": "comandos-pago", "mensajes": ["PagarReserva"]},
+            {"topico": "comandos-vehiculo", "mensajes": ["ReservarVehiculo"]},
+        ],
+        "atiende": [{"topico": "eventos-pago", "suscripcion": "aeroalpes-sagas-pago"}],
+    },
+    {
+        "contexto": "precios_dinamicos",
+        "publica": [],
+        "atiende": [{"topico": "eventos-reserva", "suscripcion": "aeroalpes-precios-eventos"}],
+    },
+]
+
+
+def saga(estado: str = "EN_CURSO", motivo: str | None = None, **pasos: str) -> dict[str, Any]:
+    """Una saga como la dice el API; `pasos` es el estado de cada comando."""
+    compensaciones = {"PagarReserva": "RevertirPago", "ConfirmarReserva": "RevertirConfirmacion"}
+    estados = {"PagarReserva": "PEDIDO", "ConfirmarReserva": "PENDIENTE", "AprobarReserva": "PENDIENTE"} | pasos
+    return {
+        "version": 1,
+        "estado": estado,
+        "motivo": motivo,
+        "fecha_creacion": "2026-11-29T13:00:00Z",
+        "fecha_actualizacion": "2026-11-29T13:00:01Z",
+        "vence": None,
+        "pasos": [
+            {"comando": comando, "estado": suyo, "compensacion": compensaciones.get(comando)}
+            for comando, suyo in estados.items()
+        ],
+        "diario": [
+            {
+                "fecha": "2026-11-29T13:00:00Z",
+                "que": "INICIADA",
+                "mensaje": "ReservaCreada",
+                "detalle": None,
+                "id_mensaje": "1",
+            }
+        ],
+    }
+
+
+def letra_muerta(id: str = "7", motivo: str = "No es un ComandosPago válido") -> dict[str, Any]:
+    """Una letra muerta como la dice el API."""
+    return {
+        "id": id,
+        "suscripcion": "aeroalpes-pagos-comandos",
+        "topico": "comandos-pago",
+        "clave": "k",
+        "motivo": motivo,
+        "intentos": 1,
+        "fecha": "2026-11-29T13:00:00.000Z",
     }
 
 
@@ -94,6 +170,9 @@ class ApiFalsa:
     demora_s: float = 0.0
     emite: bool = True
     caida: bool = False
+    sagas: dict[str, dict[str, Any]] = field(default_factory=dict)
+    letras: list[dict[str, Any]] = field(default_factory=list)
+    cuerpos: list[dict[str, Any]] = field(default_factory=list)
     _por_clave: dict[str, str] = field(default_factory=dict)
 
     def app(self) -> web.Application:
@@ -105,6 +184,12 @@ class ApiFalsa:
                 web.get("/vuelos/{vista:reserva|reserva-query}", self._pagina),
                 web.get("/vuelos/{vista:reserva|reserva-query}/{id}", self._una),
                 web.delete("/vuelos/reserva", self._pagina),
+                web.get("/mapa", self._mapa),
+                web.get("/sagas/{id}", self._saga),
+                web.get("/letras-muertas/", self._letras),
+                web.get("/letras-muertas/{id}", self._letra),
+                web.post("/letras-muertas/{id}/reenviar", self._decidir),
+                web.delete("/letras-muertas/{id}", self._decidir),
             ]
         )
         return app
@@ -135,6 +220,7 @@ class ApiFalsa:
     async def _reservar(self, peticion: web.Request) -> web.Response:
         await self._anotar(peticion)
         cuerpo = await peticion.json()
+        self.cuerpos.append(cuerpo)
         if self.problema is not None:
             return web.json_response(
                 self.problema, status=self.problema["status"], content_type="application/problem+json"
@@ -157,6 +243,24 @@ class ApiFalsa:
         limite, inicio = int(peticion.query.get("limite", "20")), int(peticion.query.get("cursor", "0"))
         siguiente = str(inicio + limite) if len(self.reservas) > inicio + limite else None
         return web.json_response({"reservas": self.reservas[inicio : inicio + limite], "siguiente": siguiente})
+
+    async def _mapa(self, peticion: web.Request) -> web.Response:
+        return web.json_response({"contextos": MAPA})
+
+    async def _saga(self, peticion: web.Request) -> web.Response:
+        return web.json_response(self.sagas.get(peticion.match_info["id"]) or saga())
+
+    async def _letras(self, peticion: web.Request) -> web.Response:
+        return web.json_response({"letras": self.letras})
+
+    async def _letra(self, peticion: web.Request) -> web.Response:
+        [letra] = [letra for letra in self.letras if letra["id"] == peticion.match_info["id"]]
+        return web.json_response({**letra, "cabeceras": {"type": "PagarReserva"}, "cuerpo_base64": "/wA="})
+
+    async def _decidir(self, peticion: web.Request) -> web.Response:
+        await self._anotar(peticion)
+        self.letras = [letra for letra in self.letras if letra["id"] != peticion.match_info["id"]]
+        return web.Response(status=204)
 
     async def _una(self, peticion: web.Request) -> web.Response:
         await self._anotar(peticion)

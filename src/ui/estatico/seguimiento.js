@@ -1,0 +1,58 @@
+// La saga de la reserva elegida, al día: se pide cuando pasa algo suyo y, mientras siga en marcha, cada vez más despacio.
+
+import { obtenerSaga } from "./api.js";
+
+const PRIMERA_ESPERA_MS = 120;
+const ESPERA_MAXIMA_MS = 4_000;
+const ACABADAS = ["COMPLETADA", "COMPENSADA"];
+
+export class Seguimiento extends EventTarget {
+  #id = null;
+  #espera = PRIMERA_ESPERA_MS;
+  #temporizador = null;
+  #pidiendo = false;
+  #otraVez = false;
+
+  // Sigue la de esa reserva y deja la que siguiera; si ya era la suya, es que le pasó algo y se mira ahora.
+  seguir(reserva) {
+    if (reserva.id !== this.#id) {
+      clearTimeout(this.#temporizador);
+      this.#id = null;
+    }
+    if (!tieneSaga(reserva)) return;
+    this.#espera = PRIMERA_ESPERA_MS;
+    this.#otraVez = this.#pidiendo && reserva.id === this.#id;
+    this.#id = reserva.id;
+    if (!this.#otraVez) this.#programar(0);
+  }
+
+  async #pedir() {
+    const id = this.#id;
+    this.#pidiendo = true;
+    let saga = null;
+    try {
+      saga = await obtenerSaga(id);
+    } catch {
+      // Sin saga todavía, o sin API: ya lo dice el resto de la página; aquí se vuelve a mirar.
+    }
+    this.#pidiendo = false;
+    if (id !== this.#id) return;
+    if (saga) this.dispatchEvent(new CustomEvent("saga", { detail: { id, saga } }));
+    if (this.#otraVez) {
+      this.#otraVez = false;
+      this.#programar(0);
+    } else if (saga ? !ACABADAS.includes(saga.estado) : this.#espera < ESPERA_MAXIMA_MS) {
+      this.#programar(this.#espera);
+      this.#espera = Math.min(ESPERA_MAXIMA_MS, this.#espera * 2);
+    }
+  }
+
+  #programar(esperaMs) {
+    clearTimeout(this.#temporizador);
+    this.#temporizador = setTimeout(() => this.#pedir(), esperaMs);
+  }
+}
+
+// Cualquier hecho posterior a su creación dice que ya la hay; de una reserva que viene del API, basta con eso.
+const tieneSaga = ({ enApi, aceptada, eventos }) =>
+  eventos.some(({ type: tipo }) => tipo !== "ReservaCreada" && !tipo.startsWith("correo.")) || (enApi && !aceptada && !eventos.length);
