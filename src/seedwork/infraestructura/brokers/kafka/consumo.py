@@ -8,16 +8,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
-from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from seedwork.infraestructura.brokers import BrokerNoDisponible, ErrorBroker
 from seedwork.infraestructura.brokers.kafka import nombres
 from seedwork.infraestructura.brokers.kafka.asiento import leer
 from seedwork.infraestructura.brokers.kafka.cliente import PLAZO_S, Cliente, confirmar
-from seedwork.infraestructura.brokers.kafka.particion import SIN_POSICION, Particion
+from seedwork.infraestructura.brokers.kafka.particion import SIN_POSICION, Crudo, Particion
 from seedwork.infraestructura.brokers.kafka.reparto import Cual, Guardado, Reparto
 
 _log = structlog.get_logger(__name__)
@@ -167,12 +166,14 @@ class Consumo:
         else:
             self._pulso_s = min(_PULSO_MAXIMO_S, self._pulso_s * 1.2)
 
-    def _entrar(self, llegados: list[Any]) -> None:
+    def _entrar(self, llegados: list[Crudo]) -> None:
         if llegados:
-            self._reparto.entrar([mensaje for mensaje in llegados if self._es_mensaje(mensaje)])
+            if any(map(Message.error, llegados)):
+                llegados = [mensaje for mensaje in llegados if self._es_mensaje(mensaje)]
+            self._reparto.entrar(llegados)
             self._avisar()
 
-    def _es_mensaje(self, mensaje: Any) -> bool:
+    def _es_mensaje(self, mensaje: Crudo) -> bool:
         error = mensaje.error()
         if error is None:
             return True

@@ -31,7 +31,7 @@ def envio_de_letra(suscripcion: str, registro: Registro, motivo: str, intentos: 
         "motivo": motivo[:_MOTIVO_MAXIMO],
         "intentos": intentos,
         "fecha_ms": fecha_ms,
-        "topico": registro.topico or particion.topico,
+        "topico": registro.topico,
         "clave": sobre.a_texto(bruto.key()),
     }
     return Envio(

@@ -9,14 +9,15 @@ import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
-from itertools import count
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import count, groupby, islice
 from typing import Any
 
+from confluent_kafka import Message
+
 from seedwork.infraestructura.brokers import Entrega
-from seedwork.infraestructura.brokers.kafka import sobre
 from seedwork.infraestructura.brokers.kafka.asiento import Asiento, escribir
-from seedwork.infraestructura.brokers.kafka.particion import SIN_POSICION, Particion, Registro
+from seedwork.infraestructura.brokers.kafka.particion import SIN_POSICION, Crudo, Particion, Registro
 
 COLA_MAXIMO = 4_000
 VENTANA = 10_000  # lo más que se lee de una partición más allá de lo primero sin terminar
@@ -50,6 +51,7 @@ class Reparto:
         self._numero = count()
         self._bytes_espera = 0
         self._en_cola = self._bytes_en_cola = self._bytes_vivos = 0
+        self._adelanto = 0  # cuántas más de cada partición se darán en seguida
 
     # --- particiones que entran y salen -----------------------------------------------------------------------------
 
@@ -63,7 +65,7 @@ class Reparto:
                 if particion is not None and asiento.base != SIN_POSICION and asiento.dueno != self._dueno:
                     self._abandonar(particion)
                     particion = None
-                particion = particion or Particion(topico, numero, asiento)
+                particion = particion or Particion(topico, numero, asiento, con_sobre=topico == self._topico_reintentos)
                 self._reanudar(particion)
                 self._particiones[cual] = particion
                 desde.append((topico, numero, particion.leido))
@@ -114,9 +116,11 @@ class Reparto:
         particion.reparte = False
         if particion in self._turnos:
             self._turnos.remove(particion)
-        self._en_cola -= len(particion.cola)
+        self._en_cola -= particion.por_dar
         self._bytes_en_cola -= sum(r.tamano for r in particion.cola)
-        particion.cola.clear()
+        sin_abrir = particion.soltar()
+        self._bytes_en_cola -= sin_abrir
+        self._bytes_vivos -= sin_abrir
         for clave in list(self._apartadas):
             for registro in (carril := self._apartadas[clave]):
                 if registro.particion is particion:
@@ -135,26 +139,34 @@ class Reparto:
 
     # --- leer -------------------------------------------------------------------------------------------------------
 
-    def entrar(self, brutos: Iterable[Any]) -> None:
-        cuantos = tamano = 0
+    def entrar(self, brutos: Sequence[Crudo]) -> None:
         with self.candado:
-            for bruto in brutos:
-                particion = self._particiones.get((bruto.topic(), bruto.partition()))
-                if particion is None or (registro := particion.leer(bruto)) is None:
-                    continue
-                self._bytes_vivos += registro.tamano
-                if particion.topico == self._topico_reintentos:
-                    _abrir(registro)
-                if not particion.reparte:
-                    continue
-                if registro.vence_ms:
-                    self._encolar(registro)
-                else:
-                    particion.cola.append(registro)
-                    cuantos += 1
-                    tamano += registro.tamano
-            self._en_cola += cuantos
-            self._bytes_en_cola += tamano
+            for cual, tanda in _por_particion(brutos):
+                particion = self._particiones.get(cual)
+                if particion is not None and particion.reparte:
+                    for trozo in [tanda] if particion.sigue(tanda) else [[bruto] for bruto in tanda]:
+                        self._leer(particion, trozo)
+
+    def _leer(self, particion: Particion, tanda: list[Crudo]) -> None:
+        if (offset := tanda[0].offset()) < particion.leido:
+            if offset > 0:
+                return  # repetido
+            self._empezar_otra_vez(particion)
+        crudos, abiertos = particion.leer(tanda)
+        tamano = sum(map(len, crudos))
+        self._en_cola += len(crudos)
+        self._bytes_en_cola += tamano
+        self._bytes_vivos += tamano
+        for registro in abiertos:
+            self._bytes_vivos += registro.tamano
+            self._encolar(registro)
+
+    def _empezar_otra_vez(self, particion: Particion) -> None:
+        self._dejar_de_dar(particion)
+        self._abandonar(particion)
+        particion.empezar_otra_vez()
+        particion.reparte = True
+        self._turnos.append(particion)
 
     def _encolar(self, registro: Registro) -> None:
         if registro.vence_ms > 0 and registro.vence_ms > ahora_ms():
@@ -197,7 +209,7 @@ class Reparto:
                 cual
                 for cual, particion in self._particiones.items()
                 if todas
-                or len(particion.orden) >= VENTANA
+                or particion.leidas >= VENTANA
                 or (muchas_esperas and particion.topico == self._topico_reintentos)
             }
 
@@ -221,30 +233,30 @@ class Reparto:
                 if not carril:
                     del self._apartadas[clave]
             self._nuevas(lote, maximo, cabe, excepto)
-            return lote, self._dar(lote, maximo)
+            self._adelanto = 2 * maximo if len(lote) >= maximo else 0
+            return lote, self._dar(lote)
 
     def _nuevas(self, lote: list[Registro], maximo: int, cabe: int, excepto: Collection[str]) -> None:
         """Saca de las colas lo que se pueda dar, por turnos."""
         self._turnos.rotate(-1)
-        activas = [particion for particion in self._turnos if particion.cola]
+        activas = [particion for particion in self._turnos if particion.por_dar]
         while activas:
             for particion in activas:
                 if len(lote) >= maximo or cabe <= 0:
                     return
-                cabe -= self._tanda(particion.cola, lote, min(_TANDA, maximo - len(lote)), cabe, excepto)
+                cabe -= self._tanda(particion, lote, min(_TANDA, maximo - len(lote)), cabe, excepto)
                 if self._n_apartadas >= APARTADAS_MAXIMO or self._bytes_apartados >= ESPERA_BYTES:
                     return
-            activas = [particion for particion in activas if particion.cola]
+            activas = [particion for particion in activas if particion.por_dar]
 
     def _tanda(
-        self, cola: deque[Registro], lote: list[Registro], maximo: int, cabe: int, excepto: Collection[str]
+        self, particion: Particion, lote: list[Registro], maximo: int, cabe: int, excepto: Collection[str]
     ) -> int:
         """Los bytes que pasaron al lote."""
         apartadas = self._apartadas
         todas = not (excepto or apartadas)
-        antes, sacados, pasados = len(cola), 0, 0
-        for _ in range(min(maximo, antes)):
-            registro = cola.popleft()
+        antes, sacados, pasados = particion.por_dar, 0, 0
+        for registro in particion.sacar(maximo):
             sacados += registro.tamano
             if todas or (clave := registro.clave) is None or not (clave in excepto or clave in apartadas):
                 lote.append(registro)
@@ -253,7 +265,7 @@ class Reparto:
                     break
             else:
                 self._al_carril(registro)
-        self._en_cola -= antes - len(cola)
+        self._en_cola -= antes - particion.por_dar
         self._bytes_en_cola -= sacados
         return pasados
 
@@ -281,25 +293,18 @@ class Reparto:
         for clave in claves:
             self._apartadas[clave] = deque(sorted(self._apartadas[clave], key=_posicion))
 
-    def _dar(self, lote: list[Registro], maximo: int) -> bool:
-        tocadas = set()
+    def _dar(self, lote: list[Registro]) -> bool:
         sin_guardar = False
         for registro in lote:
             particion = registro.particion
             registro.en_mano = True
             particion.en_mano += 1
-            if registro.offset >= particion.horizonte:
-                particion.horizonte = registro.offset + 1
-                tocadas.add(particion)
+            if registro.offset >= particion.asegurado:
+                sin_guardar = True
+                if registro.offset >= particion.horizonte:
+                    particion.horizonte, particion.sucia = registro.offset + 1, True
             if registro.aplazada:
                 registro.aplazada, particion.sucia, sin_guardar = False, True, True
-        for particion in tocadas:
-            if particion.horizonte > particion.asegurado:
-                particion.sucia = sin_guardar = True
-                if len(lote) >= maximo and particion.cola:
-                    # Hay más esperando: se guarda de una vez que también se darán las siguientes.
-                    ultima = particion.cola[min(2 * maximo, len(particion.cola)) - 1]
-                    particion.horizonte = max(particion.horizonte, ultima.offset + 1)
         return sin_guardar
 
     def proxima_ms(self) -> int | None:
@@ -354,7 +359,7 @@ class Reparto:
             particion = registro.particion
             return (
                 len(particion.anotadas) >= ANOTADAS_MAXIMO
-                or len(particion.orden) > VENTANA // 2
+                or particion.leidas > VENTANA // 2
                 or self._bytes_espera >= ESPERA_BYTES
             )
 
@@ -363,7 +368,8 @@ class Reparto:
         with self.candado:
             sacadas = []
             for particion in self._turnos:
-                if len(particion.orden) > VENTANA // 2 and (primera := particion.orden[0]).vence_ms:
+                orden = particion.orden
+                if particion.leidas > VENTANA // 2 and orden and (primera := orden[0]).vence_ms:
                     sacadas.append((primera, primera.vence_ms))
                     primera.vence_ms = 0
             quitadas = {id(registro) for registro, _ in sacadas}
@@ -404,6 +410,8 @@ class Reparto:
                 if particion.leido == SIN_POSICION or not (particion.sucia or final):
                     continue
                 particion.sucia = False
+                if not final:
+                    particion.adelantar(self._adelanto)
                 asiento = particion.asiento(self._dueno, final=final)
                 lote.append((particion, asiento.base, escribir(asiento), particion.horizonte))
             return lote
@@ -419,14 +427,12 @@ class Reparto:
                 particion.sucia = True
 
 
-def _abrir(registro: Registro) -> None:
-    datos, brutas = sobre.quitar(registro.bruto.headers() or [])
-    if datos:
-        registro.brutas = brutas
-        registro.topico = str(datos.get("topico", registro.particion.topico))
-        if registro.offset not in registro.particion.anotadas:
-            registro.intentos = int(datos.get("intentos", 0))
-            registro.vence_ms = int(datos.get("vence_ms", 0))
+def _por_particion(brutos: Sequence[Crudo]) -> Iterator[tuple[Cual, list[Crudo]]]:
+    """Los trozos seguidos de una misma partición."""
+    quedan = iter(brutos)
+    cuales: Iterable[Any] = zip(map(Message.topic, brutos), map(Message.partition, brutos), strict=True)
+    for cual, iguales in groupby(cuales):
+        yield cual, list(islice(quedan, len(list(iguales))))
 
 
 def _posicion(registro: Registro) -> tuple[str, int, int]:

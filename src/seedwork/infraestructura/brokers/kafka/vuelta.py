@@ -12,7 +12,7 @@ from seedwork.infraestructura.brokers.kafka.publicador import Envio
 
 def envio_de_vuelta(destino: str, registro: Registro, *, intentos: int, vence_ms: int) -> Envio:
     """El mensaje, para darlo otra vez cuando pase `vence_ms` con esos intentos fallidos."""
-    datos = {"topico": registro.topico or registro.particion.topico, "intentos": intentos, "vence_ms": vence_ms}
+    datos = {"topico": registro.topico, "intentos": intentos, "vence_ms": vence_ms}
     bruto = registro.bruto
     return Envio(destino, bruto.key(), bruto.value() or b"", sobre.poner(datos, registro.cabeceras_brutas()))
 
