@@ -10,6 +10,7 @@ import pytest
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
 from aeroalpes.modulos.vuelos.infraestructura.schema.v2 import eventos as eventos_v2
 from seedwork.infraestructura.esquemas import esquema_de, ruta_publicada, texto_publicable
+from seedwork.infraestructura.publicados import registros_de, verificar
 
 REGISTROS = [eventos.EventosReserva, eventos_v2.EventosReserva, comandos.ComandosReserva]
 
@@ -135,6 +136,11 @@ V1: dict[str, tuple[str, Any]] = {
         ),
     ),
 }
+
+
+@pytest.mark.capacidad("A07")
+def test_todos_los_esquemas_de_la_suite_pasan_la_puerta() -> None:
+    assert verificar(registros_de(["aeroalpes"])) == []
 
 
 @pytest.mark.parametrize("tipo", REGISTROS)

@@ -321,3 +321,27 @@ def test_otro_lector_de_avro_entiende_lo_escrito() -> None:
     leido: Any = fastavro.schemaless_reader(io.BytesIO(esquema.codificar(registro)), publicado, None)
     assert leido["reserva_anulada"] == {"id_reserva": "r", "motivo": None}
     assert (leido["id"], leido["time"], leido["type"]) == ("1", 5, "ReservaAnulada")
+
+
+def test_se_admite_otra_version_del_mismo_registro_y_nada_ajeno_ni_peligroso(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    esquema = esquema_de(_modulo(tmp_path, monkeypatch).Pedido)
+    otra = {**esquema.avro, "namespace": f"{esquema.avro['namespace']}.v7", "fields": [*esquema.avro["fields"]]}
+    otra["fields"].append({"name": "nota", "type": ["null", "string"], "default": None})
+    escrito = io.BytesIO()
+    fastavro.schemaless_writer(escrito, fastavro.parse_schema(otra), {"id": "p1", "nota": "frágil"})
+    with pytest.raises(EsquemaDesconocido):
+        esquema.decodificar(escrito.getvalue(), huella_de(otra))
+    esquema.admitir(otra)
+    assert esquema.decodificar(escrito.getvalue(), huella_de(otra)).id == "p1"
+
+    recursiva = {**otra, "fields": [{"name": "id", "type": ["null", "Pedido"]}]}
+    for mala, frase in (
+        ({**otra, "name": "Pago"}, "Pago no es una versión de .*Pedido"),
+        ({**otra, "namespace": "otra.tienda.v1"}, r"otra\.tienda\.v1\.Pedido no es una versión"),
+        (recursiva, "se contiene a sí mismo"),
+    ):
+        with pytest.raises(EsquemaInvalido, match=frase):
+            esquema.admitir(mala)
+    assert len(esquema.escritores) == 2

@@ -141,6 +141,6 @@ def _leer(cliente: pulsar.Client, topico: str, version: int) -> dict[str, Any] |
         # Lo que hace su `AvroSchema` al leer; el cliente de Python no lo ofrece de otro modo.
         avro: dict[str, Any] = json.loads(cliente._client.get_schema_info(topico, version).schema())
         huella_de(avro)
+        return avro if avro["type"] == "record" else None
     except (pulsar.TopicNotFound, ValueError, KeyError, TypeError, SchemaParseException):
         return None  # no hay tal versión, o no es un registro de Avro
-    return avro
