@@ -21,16 +21,13 @@ from typing import Any
 
 import fastavro
 from dataclasses_avroschema import AvroModel
-from fastavro.schema import SchemaParseException, UnknownType, to_parsing_canonical_form
+from fastavro.schema import to_parsing_canonical_form
 from pydantic import TypeAdapter
 
-from seedwork.aplicacion.firmas import ErrorDeArranque, nombre_de
+from seedwork.aplicacion.firmas import nombre_de
+from seedwork.infraestructura.avro_seguro import EsquemaInvalido, parsear
 
 _VERSION = re.compile(r"v(\d+)")
-
-
-class EsquemaInvalido(ErrorDeArranque):
-    """Un tipo del que no sale un esquema que se pueda publicar."""
 
 
 class EsquemaDesconocido(Exception):
@@ -84,7 +81,7 @@ class Esquema:
         """Desde ahora se lee lo escrito con `avro`; `EsquemaInvalido` si es de otro registro o peligroso de leer."""
         if _registro_de(avro) != _registro_de(self.avro):
             raise EsquemaInvalido(f"{_nombre_completo(avro)} no es una versión de {_nombre_completo(self.avro)}")
-        self.escritores.setdefault(huella_de(avro), _parsear(avro))
+        self.escritores.setdefault(huella_de(avro), parsear(avro))
 
 
 @cache
@@ -95,7 +92,7 @@ def esquema_de(tipo: type) -> Esquema:
     except (ValueError, TypeError, NameError) as error:
         raise EsquemaInvalido(f"{nombre_de(tipo)} no se puede describir en Avro: {error}") from error
     avro = {"type": "record", "name": tipo.__name__, "namespace": espacio_de(tipo), **avro}
-    esquema = Esquema(tipo, avro, huella_de(avro), {huella_de(avro): _parsear(avro)}, TypeAdapter(tipo))
+    esquema = Esquema(tipo, avro, huella_de(avro), {huella_de(avro): parsear(avro)}, TypeAdapter(tipo))
     for ruta in revisiones_publicadas(tipo):
         esquema.admitir(_leer(ruta))
     return esquema
@@ -159,44 +156,6 @@ def _registro_de(avro: dict[str, Any]) -> tuple[str, str]:
 
 def _nombre_completo(avro: dict[str, Any]) -> str:
     return f"{avro.get('namespace', '')}.{avro['name']}".lstrip(".")
-
-
-def _parsear(avro: dict[str, Any]) -> Any:
-    try:
-        parseado = fastavro.parse_schema(avro)
-    except (SchemaParseException, UnknownType) as error:
-        raise EsquemaInvalido(f"El esquema {avro.get('name')} no es Avro válido: {error}") from error
-    _revisar(parseado, (), {})
-    return parseado
-
-
-def _revisar(avro: Any, dentro_de: tuple[str, ...], vacios: dict[str, bool]) -> bool:
-    """Rechaza lo que es peligroso leer; dice si un valor de `avro` puede no ocupar bytes.
-
-    Un registro recursivo desborda la pila del decodificador; un arreglo de elementos de cero bytes, la memoria.
-    """
-    if isinstance(avro, str):
-        if avro in dentro_de:
-            raise EsquemaInvalido(f"El registro {avro} se contiene a sí mismo: no se acepta")
-        return avro == "null" or vacios.get(avro, False)
-    if isinstance(avro, list):
-        for opcion in avro:
-            _revisar(opcion, dentro_de, vacios)
-        return False
-    tipo = avro["type"]
-    if tipo == "record":
-        dentro_de = (*dentro_de, avro["name"])
-        campos = [_revisar(campo["type"], dentro_de, vacios) for campo in avro["fields"]]  # todos, aunque baste uno
-        vacios[avro["name"]] = all(campos)
-        return vacios[avro["name"]]
-    if tipo == "fixed":
-        vacios[avro["name"]] = avro["size"] == 0
-        return vacios[avro["name"]]
-    if tipo == "array" and _revisar(avro["items"], dentro_de, vacios):
-        raise EsquemaInvalido("Un arreglo de elementos que no ocupan bytes no se acepta")
-    if tipo == "map":
-        _revisar(avro["values"], dentro_de, vacios)
-    return tipo not in ("array", "map", "enum") and _revisar(tipo, dentro_de, vacios)
 
 
 def _derivar(tipo: type, hechos: dict[type, Any]) -> Any:

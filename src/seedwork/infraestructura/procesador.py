@@ -13,6 +13,7 @@ from seedwork.aplicacion.firmas import ErrorDeArranque, nombre_de
 from seedwork.aplicacion.hilos import correr_en, entero
 from seedwork.aplicacion.mensajes import Entrada, Inbox, YaProcesada
 from seedwork.aplicacion.transaccion import Transaccion
+from seedwork.infraestructura.avro_seguro import EsquemaInvalido
 from seedwork.infraestructura.brokers import Mensaje, RegistroEsquemas, compilar_patrones
 from seedwork.infraestructura.codificacion import (
     MensajeInvalido,
@@ -22,7 +23,7 @@ from seedwork.infraestructura.codificacion import (
     nombre_de_evento,
 )
 from seedwork.infraestructura.declaracion import Consumidor, Ruta, es_sesion_async
-from seedwork.infraestructura.esquemas import EsquemaDesconocido, EsquemaInvalido, esquema_de
+from seedwork.infraestructura.esquemas import EsquemaDesconocido, esquema_de
 from seedwork.infraestructura.inquilinos import en_nombre_de
 from seedwork.infraestructura.outbox import INQUILINO, DespachadorOutbox
 from seedwork.infraestructura.politica import ErrorPermanente

@@ -19,10 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seedwork.infraestructura.avro_seguro import EsquemaInvalido, parsear
 from seedwork.infraestructura.esquemas import (
     EsquemaDesconocido,
-    EsquemaInvalido,
-    _parsear,
     esquema_de,
     huella_de,
     ruta_publicada,
@@ -248,7 +247,7 @@ def _registro(*tipos: Any, nombre: str = "R") -> dict[str, Any]:
 )
 def test_un_esquema_publicado_peligroso_tampoco_se_acepta(avro: dict[str, Any]) -> None:
     with pytest.raises(EsquemaInvalido):
-        _parsear(avro)
+        parsear(avro)
 
 
 def test_un_esquema_que_repite_un_registro_sin_ser_recursivo_se_acepta() -> None:
@@ -256,7 +255,7 @@ def test_un_esquema_que_repite_un_registro_sin_ser_recursivo_se_acepta() -> None
     opcional = ["null", {"type": "array", "items": "n.Lugar"}]
     estado = {"type": "enum", "name": "E", "symbols": ["A"]}
     estados, marcas = {"type": "array", "items": "E"}, {"type": "map", "values": "null"}
-    assert _parsear(_registro(lugar, "Lugar", opcional, marcas, estado, estados))["name"] == "n.R"
+    assert parsear(_registro(lugar, "Lugar", opcional, marcas, estado, estados))["name"] == "n.R"
 
 
 # --- versiones ------------------------------------------------------------------------------------------------------
