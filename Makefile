@@ -14,7 +14,7 @@ INSTALAR := $(PY) -m pip install --quiet --disable-pip-version-check
 ROTO := $(shell $(PY) -c "" 2>/dev/null || echo rehacer)
 
 .DEFAULT_GOAL := ayuda
-.PHONY: ayuda run test test-todo servidores servidores-parar lint bench bench-vecinos build instalar actualizar requisitos rehacer
+.PHONY: ayuda run test test-todo servidores servidores-parar lint bench bench-vecinos capturas build instalar actualizar requisitos rehacer
 
 ayuda: ## esta lista
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -59,6 +59,9 @@ bench-vecinos: $(SELLO) ## los mismos, con los vecinos (FastStream...) medidos a
 	$(PY) -m uv venv --quiet --allow-existing --python $(PY) $(VECINOS)
 	$(PY) -m uv pip install --quiet --python $(VECINOS) -r requirements.txt -r benchmarks/vecinos.txt
 	PYTHONPATH=src:. $(VECINOS)/bin/python -m benchmarks $(BANCOS)
+
+capturas: $(SELLO) ## rehace las imágenes de la página que enseña el README (pide Chromium)
+	PYTHONPATH=src:. $(PY) -m tests.e2e.capturas
 
 build: $(SELLO) ## wheel y sdist de seedwork en dist/
 	$(PY) -m build --outdir dist

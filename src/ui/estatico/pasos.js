@@ -4,6 +4,7 @@ import { titulo } from "./formatos.js";
 
 const ESTADOS = {
   PENDIENTE: "pendiente",
+  OMITIDO: "no se pidió",
   PEDIDO: "pedido",
   HECHO: "hecho",
   FALLIDO: "rechazado",
@@ -21,6 +22,7 @@ export const ESTADOS_SAGA = {
 
 const QUE = {
   INICIADA: "Empieza con",
+  OMITIDO: "Se salta",
   PEDIDO: "Pide",
   EXITO: "Oye",
   FALLO: "Falla por",
@@ -57,6 +59,7 @@ export function pasosDe({ pasos, diario, motivo, estado: deLaSaga }) {
 }
 
 function fraseDeCompensacion(estado, compensacion, avanza) {
+  if (estado === "OMITIDO") return "Esta reserva no lo lleva";
   if (estado === "FALLIDO") return "No se hizo: no hay nada que deshacer";
   if (estado === "PENDIENTE" && !avanza) return "No llegó a pedirse";
   if (!compensacion) return estado === "HECHO" ? "Es definitivo" : "Cuando se haga, será definitivo";
