@@ -8,6 +8,7 @@ instalado (`pip install python-cqrs`), se dice además qué hace su productor co
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import sys
 import time
@@ -115,6 +116,6 @@ def main(filas: int) -> None:
 
 
 if __name__ == "__main__":
-    if not urls().get("TEST_POSTGRES_URL"):
+    if not {**urls(), **os.environ}.get("TEST_POSTGRES_URL"):
         sys.exit("No hay PostgreSQL: arránquelo con `make servidores`")
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 60_000)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, func, select
 
-from seedwork.infraestructura.relay import atraso_ms
+from seedwork.infraestructura.pendientes import atraso_ms
 from seedwork.infraestructura.schema.v1.mensajes import ahora_ms
 from seedwork.infraestructura.tablas import outbox, outbox_carriles
 

@@ -11,48 +11,26 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    Connection,
-    Engine,
-    Row,
-    Text,
-    and_,
-    any_,
-    cast,
-    delete,
-    exists,
-    literal,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from seedwork.infraestructura import inbox as inbox_sql
+from seedwork.infraestructura import pendientes
 from seedwork.infraestructura.base_datos import BaseOcupada, de_lectura
 from seedwork.infraestructura.brokers import Broker, BrokerNoDisponible, Mensaje, MensajeNoPublicable
 from seedwork.infraestructura.outbox import AvisoOutbox
-from seedwork.infraestructura.schema.v1.mensajes import ahora_ms
-from seedwork.infraestructura.tablas import outbox, outbox_carriles
+from seedwork.infraestructura.pendientes import Fila
 from seedwork.infraestructura.vigia import vigilar
 
 T = TypeVar("T")
-_Fila = Row[int, str, str | None, str, bytes]  # secuencia, tópico, clave, cabeceras en JSON, cuerpo
 _log = structlog.get_logger(__name__)
 
 LOTE = 500
 ARRIENDO_S = 6.0  # lo que tarda otro relay en tomar los carriles de uno que murió
-RETENCION_S = 24 * 3600
 _RESPALDO_S = 0.5
 _ESPERA_MAXIMA_S = 5.0
 _PURGA_S = 60.0
 _PAUSA_MAXIMA_S = 0.02
 _SEGUIDO_S = 0.05
-_EN_ORDEN: ColumnElement[int] = literal_column("outbox.secuencia + 0")  # sólo la tiene el índice de lo pendiente
 
 
 class Relay:
@@ -70,7 +48,8 @@ class Relay:
         self._yo = uuid.uuid4().hex
         self._carriles: list[int] = []
         self._mios_hasta = 0.0
-        self._leidas: Sequence[_Fila] = ()
+        self._leidas: Sequence[Fila] = ()
+        self._sin_marcar: list[int] = []
         self._purgar_en = 0.0
         self._despertar = asyncio.Event()
         self._parado = asyncio.Event()
@@ -127,39 +106,84 @@ class Relay:
 
     async def _vuelta(self) -> int:
         """Publica un lote y dice cuántas filas atendió."""
-        filas, self._leidas = self._leidas, ()
-        if not self._carriles or time.monotonic() >= self._mios_hasta:
+        if not self._vigentes():
             return 0
-        if not filas:
-            filas = await asyncio.to_thread(_en, self._lectura, self._pendientes)
-        if time.monotonic() >= self._mios_hasta:
+        if not self._leidas:
+            await self._leer()
+        filas, self._leidas = self._leidas, ()
+        if not self._vigentes():
             return 0  # leer tardó más que el arriendo: otro pudo tomar los carriles
         if filas:
             await self._publicar(filas)
-        if time.monotonic() >= self._purgar_en and not await asyncio.to_thread(_en, self._escritura, _purgar):
+        if time.monotonic() >= self._purgar_en and not await _en(self._escritura, pendientes.purgar, LOTE):
             self._purgar_en = time.monotonic() + _PURGA_S
         return len(filas)
 
-    async def _publicar(self, filas: Sequence[_Fila]) -> None:
-        try:
-            await self._broker.publicar([_a_mensaje(*fila) for fila in filas])
-        except MensajeNoPublicable as error:
-            id = error.mensaje.cabeceras["id"]
-            _log.error("relay.estacionado", id=id, topico=error.mensaje.topico, motivo=str(error))
-            await asyncio.to_thread(_en, self._escritura, _estacionar, id, str(error))
+    async def _publicar(self, filas: Sequence[Fila]) -> None:
+        """Publica un lote; mientras sale uno lleno, se marca el anterior y se lee el siguiente."""
+        secuencias = [fila[0] for fila in filas]
+        lleno = len(filas) >= LOTE
+        adelanto, salida = await asyncio.gather(
+            self._leer(salvo=secuencias) if lleno else _nada(), self._sacar(filas), return_exceptions=True
+        )
+        if salida is None:
+            self._sin_marcar += secuencias
         else:
-            desde = time.monotonic()
-            secuencias = [fila[0] for fila in filas]
-            carriles, self._leidas = await asyncio.to_thread(_en, self._escritura, self._cerrar_lote, secuencias)
-            if carriles is not None:
-                self._son_mios(carriles, desde)
+            self._leidas = ()  # iba detrás de lo que no salió
+        if isinstance(salida, MensajeNoPublicable):
+            await self._estacionar(salida)
+        for fallo in (salida, adelanto):
+            if fallo is not None and not isinstance(fallo, MensajeNoPublicable):
+                raise fallo
+        if not lleno:
+            await self._cerrar_lote()
+
+    async def _sacar(self, filas: Sequence[Fila]) -> None:
+        await self._broker.publicar(
+            [
+                Mensaje(topico=topico, cuerpo=cuerpo, clave=clave, cabeceras=json.loads(cabeceras))
+                for _, topico, clave, cabeceras, cuerpo in filas
+            ]
+        )
+
+    async def _estacionar(self, error: MensajeNoPublicable) -> None:
+        id = error.mensaje.cabeceras["id"]
+        _log.error("relay.estacionado", id=id, topico=error.mensaje.topico, motivo=str(error))
+        await _en(self._escritura, pendientes.estacionar, id, str(error))
+
+    async def _leer(self, salvo: Sequence[int] = ()) -> None:
+        carriles = self._carriles
+        leidas = await self._cerrar_lote(lambda conexion: pendientes.leer(conexion, carriles, LOTE, salvo))
+        self._leidas = leidas if self._carriles is carriles else ()  # lo leído puede ser ya de otro
+
+    async def _cerrar_lote(self, leer: Callable[[Connection], Sequence[Fila]] = lambda _: ()) -> Sequence[Fila]:
+        """Una transacción: marca lo publicado, renueva el arriendo si toca (con carga, otro turno puede tardar) y lee.
+
+        Lo que no se llegue a marcar se marca la próxima vez, y no se vuelve a publicar.
+        """
+        desde, secuencias = time.monotonic(), list(self._sin_marcar)
+        toca = self._mios_hasta - desde < 0.8 * self._arriendo_s
+
+        def cerrar(conexion: Connection) -> tuple[list[int] | None, Sequence[Fila]]:
+            if not secuencias:
+                return None, leer(conexion)
+            pendientes.marcar(conexion, secuencias, self._yo)
+            carriles = pendientes.arrendar(conexion, self._yo, self._arriendo_s) if toca else None
+            return carriles, leer(conexion)
+
+        carriles, leidas = await _en(self._escritura if secuencias else self._lectura, cerrar)
+        del self._sin_marcar[: len(secuencias)]
+        if carriles is not None:
+            self._son_mios(carriles, desde)
+        return leidas
 
     async def _renovar(self) -> None:
         """Conserva los carriles, y toma los que nadie tenga, aunque publicar tarde más que el arriendo."""
         while not self._parado.is_set():
             try:
                 desde = time.monotonic()
-                self._son_mios(await asyncio.to_thread(_en, self._escritura, self._arrendar), desde)
+                carriles = await _en(self._escritura, pendientes.arrendar, self._yo, self._arriendo_s)
+                self._son_mios(carriles, desde)
             except Exception as error:  # noqa: BLE001 - se vuelve a intentar; si vence, otro relay los toma
                 _log.warning("relay.arriendo_sin_renovar", error=str(error))
             await _ocurre(self._parado, self._arriendo_s / 3)
@@ -173,90 +197,26 @@ class Relay:
             self._carriles = carriles
             self._despertar.set()
 
+    def _vigentes(self) -> bool:
+        return bool(self._carriles) and time.monotonic() < self._mios_hasta
+
     async def _soltar(self) -> None:
         try:
-            await asyncio.to_thread(_en, self._escritura, self._devolver)
+            await self._cerrar_lote()
+            await _en(self._escritura, pendientes.devolver, self._yo)
         except (DBAPIError, BaseOcupada) as error:
             _log.warning("relay.arriendo_sin_soltar", error=str(error))  # vencerá solo
 
-    def _arrendar(self, conexion: Connection) -> list[int]:
-        tabla = outbox_carriles
-        ahora = ahora_ms()
-        conexion.execute(
-            update(tabla)
-            .where(or_(tabla.c.dueno == self._yo, tabla.c.dueno.is_(None), tabla.c.vence_ms < ahora))
-            .values(dueno=self._yo, vence_ms=ahora + int(self._arriendo_s * 1000))
-        )
-        return list(conexion.scalars(select(tabla.c.carril).where(tabla.c.dueno == self._yo).order_by(tabla.c.carril)))
 
-    def _devolver(self, conexion: Connection) -> None:
-        tabla = outbox_carriles
-        conexion.execute(update(tabla).where(tabla.c.dueno == self._yo).values(dueno=None, vence_ms=0))
+async def _en(motor: Engine, funcion: Callable[..., T], *argumentos: Any) -> T:
+    def en_transaccion() -> T:
+        with motor.begin() as conexion:
+            return funcion(conexion, *argumentos)
 
-    def _pendientes(self, conexion: Connection) -> Sequence[_Fila]:
-        # Las cabeceras salen como texto: el controlador tarda más que nosotros en leerlas.
-        columnas = outbox.c.secuencia, outbox.c.topico, outbox.c.clave, cast(outbox.c.cabeceras, Text), outbox.c.cuerpo
-        publicables = select(*columnas).where(_publicable(), outbox.c.carril.in_(self._carriles))
-        return conexion.execute(publicables.order_by(_EN_ORDEN).limit(LOTE)).all()
-
-    def _cerrar_lote(self, conexion: Connection, secuencias: Sequence[int]) -> tuple[list[int] | None, Sequence[_Fila]]:
-        """Marca lo publicado y, ya que escribe, renueva el arriendo si toca (con carga, otro turno puede tardar)
-        y lee lo siguiente si quedaba más. Devuelve los carriles, si renovó, y lo leído."""
-        mio = select(outbox_carriles.c.carril).where(outbox_carriles.c.dueno == self._yo)
-        conexion.execute(
-            update(outbox)
-            .where(_es_una_de(secuencias, conexion), outbox.c.publicado_ms.is_(None), outbox.c.carril.in_(mio))
-            .values(publicado_ms=ahora_ms())
-        )
-        toca = self._mios_hasta - time.monotonic() < 0.8 * self._arriendo_s
-        carriles = self._arrendar(conexion) if toca else None
-        return carriles, self._pendientes(conexion) if len(secuencias) >= LOTE else ()
+    return await asyncio.to_thread(en_transaccion)
 
 
-def atraso_ms(conexion: Connection) -> int:
-    """Hace cuánto espera lo más viejo que se puede publicar; 0 si no hay nada. No cuenta lo estacionado ni lo que
-    esté detrás en su clave."""
-    consulta = select(outbox.c.creado_ms).where(_publicable()).order_by(_EN_ORDEN).limit(1)
-    viejo = conexion.scalar(consulta)
-    return 0 if viejo is None else max(0, ahora_ms() - viejo)
-
-
-def _publicable() -> ColumnElement[bool]:
-    delante = outbox.alias("estacionado")
-    retenido = exists().where(
-        delante.c.publicado_ms.is_(None),
-        delante.c.motivo.is_not(None),
-        delante.c.topico == outbox.c.topico,
-        delante.c.clave == outbox.c.clave,
-        delante.c.secuencia < outbox.c.secuencia,
-    )
-    return and_(outbox.c.publicado_ms.is_(None), outbox.c.motivo.is_(None), ~retenido)
-
-
-def _estacionar(conexion: Connection, id: str, motivo: str) -> None:
-    conexion.execute(update(outbox).where(outbox.c.id == id).values(motivo=motivo))
-
-
-def _purgar(conexion: Connection) -> bool:
-    limite = ahora_ms() - RETENCION_S * 1000
-    viejas = select(outbox.c.secuencia).where(outbox.c.publicado_ms < limite).limit(LOTE)
-    borradas = conexion.execute(delete(outbox).where(outbox.c.secuencia.in_(viejas))).rowcount
-    return borradas + inbox_sql.purgar(conexion, LOTE) > 0
-
-
-def _es_una_de(secuencias: Sequence[int], conexion: Connection) -> ColumnElement[bool]:
-    if conexion.dialect.name == "postgresql":  # un solo parámetro: con 500, prepararlos cuesta más que el UPDATE
-        return outbox.c.secuencia == any_(literal(secuencias, ARRAY(BigInteger)))
-    return outbox.c.secuencia.in_(secuencias)
-
-
-def _a_mensaje(_secuencia: int, topico: str, clave: str | None, cabeceras: str, cuerpo: bytes) -> Mensaje:
-    return Mensaje(topico=topico, cuerpo=cuerpo, clave=clave, cabeceras=json.loads(cabeceras))
-
-
-def _en(motor: Engine, funcion: Callable[..., T], *argumentos: Any) -> T:
-    with motor.begin() as conexion:
-        return funcion(conexion, *argumentos)
+async def _nada() -> None: ...
 
 
 async def _ocurre(evento: asyncio.Event, maximo_s: float) -> bool:

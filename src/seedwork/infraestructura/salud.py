@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from seedwork.infraestructura.base_datos import de_lectura
 from seedwork.infraestructura.hilo import MensajeriaEnHilo
-from seedwork.infraestructura.relay import atraso_ms
+from seedwork.infraestructura.pendientes import atraso_ms
 
 ATRASO_MAXIMO_S = 30.0
 _PLAZO_BROKER_S = 3.0

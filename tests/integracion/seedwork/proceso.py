@@ -13,6 +13,7 @@ from uuid import UUID
 from tests.integracion.seedwork.banco import BROKER, Abrir, Depositar, armar
 
 from seedwork.dominio.eventos import nuevo_id
+from seedwork.infraestructura import relay as modulo_relay
 from seedwork.infraestructura.brokers import Mensaje, conectar
 from seedwork.infraestructura.relay import Relay
 
@@ -59,16 +60,19 @@ def abrir_y_morir(carpeta: Path, id: str) -> None:
 
 
 def relevar(carpeta: Path, arriendo_s: str, corte: str = "nunca") -> None:
-    """Un relay hasta que lo maten; `corte` dice si se mata él solo antes o después de publicar."""
+    """Un relay hasta que lo maten; `corte` dice si se mata él solo: antes o después de publicar, o tras dos lotes."""
     bus = armar(carpeta)
     broker = conectar(os.environ.get(BROKER) or f"embebido:///{carpeta}/broker.db")
-    publicar = broker.publicar
+    publicar, lotes = broker.publicar, 0
+    modulo_relay.LOTE = 20 if corte == "dos_lotes" else modulo_relay.LOTE
 
     async def cortar(mensajes: Sequence[Mensaje]) -> None:
+        nonlocal lotes
         if corte == "antes":
             os._exit(9)
         await publicar(mensajes)
-        if corte == "despues":
+        lotes += 1
+        if corte == "despues" or (corte == "dos_lotes" and lotes == 2):
             os._exit(9)
 
     broker.publicar = cortar  # type: ignore[method-assign]

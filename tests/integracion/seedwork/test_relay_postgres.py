@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from tests.integracion.seedwork.test_relay import BrokerFalso, dejar, en_marcha, hasta, pendientes
 
 from seedwork.infraestructura.outbox import AvisoOutbox, DespachadorOutbox
-from seedwork.infraestructura.relay import LOTE, Relay, atraso_ms
+from seedwork.infraestructura.pendientes import atraso_ms, leer
+from seedwork.infraestructura.relay import LOTE, Relay
 from seedwork.infraestructura.schema.v1.mensajes import ahora_ms
 from seedwork.infraestructura.sistema import Sistema
 from seedwork.infraestructura.tablas import outbox
@@ -95,7 +96,7 @@ def _esperan_turno(bus: Sistema) -> int:
         return conexion.scalar(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")) or 0
 
 
-def test_un_millon_de_filas_no_le_cuestan_al_relay(bus: Sistema, broker: BrokerFalso) -> None:
+def test_un_millon_de_filas_no_le_cuestan_al_relay(bus: Sistema) -> None:
     with _motor(bus).begin() as conexion:
         conexion.execute(
             text(
@@ -104,16 +105,14 @@ def test_un_millon_de_filas_no_le_cuestan_al_relay(bus: Sistema, broker: BrokerF
             )
         )
         conexion.exec_driver_sql("ANALYZE outbox")
-    assert _bloques_por_vuelta(bus, broker) < 200
+    assert _bloques_por_vuelta(bus) < 200
     with _motor(bus).begin() as conexion:  # vuelve el broker; las estadísticas aún creen que todo está pendiente
         conexion.execute(update(outbox).where(outbox.c.secuencia <= 100_000).values(publicado_ms=ahora_ms()))
-    assert _bloques_por_vuelta(bus, broker) < 1500  # por la clave primaria serían varios miles
+    assert _bloques_por_vuelta(bus) < 1500  # por la clave primaria serían varios miles
 
 
-def _bloques_por_vuelta(bus: Sistema, broker: BrokerFalso) -> int:
+def _bloques_por_vuelta(bus: Sistema) -> int:
     """Los bloques que toca cada vuelta del relay y quien mide su atraso."""
-    relay = Relay(_motor(bus), broker, bus.aviso)  # type: ignore[arg-type]
-    relay._carriles = list(range(16))
     consultas: list[tuple[str, Any]] = []
 
     def anotar(*argumentos: Any) -> None:
@@ -122,7 +121,7 @@ def _bloques_por_vuelta(bus: Sistema, broker: BrokerFalso) -> int:
     event.listen(_motor(bus), "before_cursor_execute", anotar)
     bloques = 0
     with _motor(bus).connect() as conexion:
-        assert len(relay._pendientes(conexion)) == LOTE
+        assert len(leer(conexion, range(16), LOTE)) == LOTE
         atraso_ms(conexion)
         event.remove(_motor(bus), "before_cursor_execute", anotar)
         for sql, parametros in [consulta for consulta in consultas if consulta[0].startswith("SELECT")]:

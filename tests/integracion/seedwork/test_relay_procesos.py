@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import time
@@ -18,6 +19,7 @@ from tests.contratos.exigidos import urls_de
 from tests.integracion.seedwork.banco import BROKER, TOPICO, Abrir, Depositar, filas_outbox
 from tests.integracion.seedwork.bases import EN_AMBAS
 from tests.integracion.seedwork.conftest import Procesos
+from tests.integracion.seedwork.test_relay import dejar
 
 from seedwork.dominio.eventos import nuevo_id
 from seedwork.infraestructura.brokers import Broker, Lector, conectar
@@ -180,6 +182,25 @@ async def test_morir_tras_publicar_y_antes_de_marcar_repite_con_el_mismo_id(
     await tarea
     assert libro.ids == [fila.id, fila.id]
     assert _pendientes(bus) == 0
+
+
+@EN_AMBAS
+async def test_morir_con_dos_lotes_publicados_repite_sin_desordenar(
+    bus: Sistema, procesos: Procesos, libro: Libro, tmp_path: Path
+) -> None:
+    ids = [f"m{i}" for i in range(50)]
+    dejar(bus, *[(id, f"k{i % 7}") for i, id in enumerate(ids)], topico=os.environ[TOPICO])
+    assert procesos.lanzar("relevar", tmp_path, ARRIENDO_S, "dos_lotes").wait(20) == 9
+    assert _pendientes(bus) in (50, 30)  # al primero pudo darle tiempo a marcarse
+
+    assert bus.motor is not None
+    relay = Relay(bus.motor, libro.broker, bus.aviso)
+    tarea = asyncio.create_task(relay.correr())
+    await libro.hasta(lambda: len(set(libro.ids)) == len(ids))
+    relay.parar()
+    await tarea
+    assert _pendientes(bus) == 0
+    assert {clave: list(dict.fromkeys(vistos)) for clave, vistos in libro.por_clave.items()} == _por_clave(bus)
 
 
 @EN_AMBAS
