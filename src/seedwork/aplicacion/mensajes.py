@@ -54,6 +54,10 @@ class Inbox(Protocol):
         """Si la entrada ya tuvo efecto, sin anotarla."""
         ...
 
+    def olvidar(self, entrada: Entrada) -> None:
+        """Quita la entrada, si estaba: la próxima vez será la primera."""
+        ...
+
 
 class Despachador(Protocol):
     """Publica mensajes de integración: salen si, y sólo si, la transacción en curso se confirma."""

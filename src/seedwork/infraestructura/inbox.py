@@ -41,6 +41,9 @@ class InboxSQLAlchemy:
     def vista(self, entrada: Entrada) -> bool:
         return self._sesion.execute(select(inbox.c.id).where(*_es(entrada))).first() is not None
 
+    def olvidar(self, entrada: Entrada) -> None:
+        self._sesion.execute(delete(inbox).where(*_es(entrada)))
+
 
 def purgar(conexion: Connection, maximo: int) -> int:
     """Borra hasta `maximo` entradas más viejas que `RETENCION_S`; devuelve cuántas."""

@@ -2,16 +2,19 @@
 
 El comando se escribe en el outbox, con la transacción que lo pide. El relay lo publica, y un consumidor de este
 servicio lo entrega a Celery: si Celery no está, espera sin retener nada de lo demás. El worker lo ejecuta con su propia
-unidad de trabajo y una entrada del inbox: aunque llegue dos veces, tiene un solo efecto.
+unidad de trabajo y una entrada del inbox: aunque llegue dos veces, tiene un solo efecto. El que mata una y otra vez al
+proceso que lo ejecuta vuelve por el mismo camino y acaba en las letras muertas.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
@@ -20,23 +23,26 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from seedwork.aplicacion.comandos import Comando
 from seedwork.aplicacion.diferidas import EjecucionesProhibidas, SinEjecutorDiferido
 from seedwork.aplicacion.firmas import ErrorDeArranque, nombre_de
-from seedwork.aplicacion.mensajes import Entrada, YaProcesada
+from seedwork.aplicacion.mensajes import Entrada, Inbox, YaProcesada
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.aplicacion.tablas import SinHandler
+from seedwork.aplicacion.transaccion import Transaccion
 from seedwork.dominio.eventos import ahora, nuevo_id
 from seedwork.infraestructura.brokers import BrokerNoDisponible
 from seedwork.infraestructura.codificacion import MensajeInvalido
 from seedwork.infraestructura.declaracion import Consumidor, message_handler
 from seedwork.infraestructura.inquilinos import en_nombre_de
 from seedwork.infraestructura.outbox import DespachadorOutbox
-from seedwork.infraestructura.politica import Reintentos, es_de_infraestructura
+from seedwork.infraestructura.politica import ErrorPermanente, Reintentos, es_de_infraestructura
 from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
 
 if TYPE_CHECKING:
     from seedwork.infraestructura.sistema import Sistema
 
 TAREA = "seedwork.ejecutar_comando"
+MUERTES_MAXIMAS = 3
 _SUSCRIPCION = "tareas-celery"
+_APARTADOS = "tareas-celery.apartados"
 _ESPERA_MAXIMA_S = 60.0
 _log = structlog.get_logger(__name__)
 
@@ -153,7 +159,7 @@ def configurar_celery_app(celery_app: Any, bus: Sistema) -> None:
     from celery.signals import worker_process_init  # type: ignore[import-untyped]
 
     if bus.cola.permitida:
-        bus.modulos = (*bus.modulos, Modulo(nombre=_SUSCRIPCION, consumidores=[_consumidor(bus.cola)]))
+        bus.modulos = (*bus.modulos, Modulo(nombre=_SUSCRIPCION, consumidores=[_consumidor(bus)]))
     bus.cola.app = celery_app
     celery_app.conf.broker_transport_options = {
         "confirm_publish": True,  # en AMQP, entregar es que el broker lo tenga
@@ -166,11 +172,14 @@ def configurar_celery_app(celery_app: Any, bus: Sistema) -> None:
 
     worker_process_init.connect(al_nacer, weak=False)
 
-    # Sin acuse hasta terminar, y de vuelta a la cola si el proceso muere: el inbox evita que se repita el efecto.
+    # Sin acuse hasta terminar, y de vuelta a la cola si el proceso muere: el inbox evita que se repita el efecto, y
+    # Celery no cuenta esas muertes.
     @celery_app.task(
         name=TAREA, bind=True, acks_late=True, reject_on_worker_lost=True, serializer="json", max_retries=None
     )  # type: ignore[untyped-decorator]
-    def ejecutar_comando(tarea: Any, **diferido: Any) -> Any:
+    def ejecutar_comando(tarea: Any, muertes: int = 0, **diferido: Any) -> Any:
+        if tarea.request.delivery_info.get("redelivered"):
+            return _contar_muerte(bus, tarea, muertes + 1, diferido)
         try:
             return to_jsonable_python(_ejecutar(bus, **diferido))
         except Exception as error:
@@ -192,12 +201,48 @@ def _ejecutar(
             return previa.resultado
 
 
-def _consumidor(cola: ColaCelery) -> Consumidor:
+def _contar_muerte(bus: Sistema, tarea: Any, muertes: int, diferido: Mapping[str, Any]) -> None:
+    """Murió quien lo ejecutaba. Antes de que nadie empiece otra vez, la cuenta queda en un mensaje nuevo de Celery."""
+    from celery.exceptions import Reject  # type: ignore[import-untyped]
+
+    try:
+        if muertes >= MUERTES_MAXIMAS:
+            _apartar(bus, TypeAdapter(ComandoDiferido).validate_python(diferido))
+        else:
+            tarea.apply_async(kwargs={**diferido, "muertes": muertes}, task_id=tarea.request.id, serializer="json")
+    except Exception as error:
+        time.sleep(1)  # ni Celery ni la base: vuelve a la cola tal como estaba
+        raise Reject(error, requeue=True) from error
+
+
+def _apartar(bus: Sistema, diferido: ComandoDiferido) -> None:
+    """Lo devuelve a su tópico, anotado: el consumidor que lo reciba lo deja en las letras muertas."""
+
+    def devolver(transaccion: Transaccion) -> None:
+        transaccion.ambito.get(Inbox).anotar(_apartado(diferido))
+        despachador: DespachadorOutbox = transaccion.ambito.get(DespachadorOutbox)
+        despachador.publicar(diferido, topico=bus.cola.topico, tipo=TAREA)
+
+    with en_nombre_de(usuario=diferido.usuario, schema=diferido.schema), suppress(YaProcesada):
+        bus.en_transaccion(devolver)
+    _log.error("celery.apartado", id=diferido.id, comando=diferido.comando, muertes=MUERTES_MAXIMAS)
+
+
+def _apartado(diferido: ComandoDiferido) -> Entrada:
+    return Entrada(suscripcion=_APARTADOS, id=diferido.id)
+
+
+def _consumidor(bus: Sistema) -> Consumidor:
     def entregar(diferido: ComandoDiferido) -> None:
-        cola.entregar(diferido)
+        entrada = _apartado(diferido)
+        if bus.leer(lambda ambito: cast("Inbox", ambito.get(Inbox)).vista(entrada)):
+            # Se olvida: si lo reenvían desde las letras muertas, vuelve a Celery con la cuenta a cero.
+            bus.en_transaccion(lambda t: cast("Inbox", t.ambito.get(Inbox)).olvidar(entrada))
+            raise ErrorPermanente(f"{diferido.comando} mató {MUERTES_MAXIMAS} veces al proceso que lo ejecutaba")
+        bus.cola.entregar(diferido)
 
     return message_handler(
-        cola.topico,
+        bus.cola.topico,
         use_case_name=_SUSCRIPCION,
         schema=ComandoDiferido,
         reintentos=Reintentos(maximo=None, espera_s=1, factor=2, tope_s=_ESPERA_MAXIMA_S),

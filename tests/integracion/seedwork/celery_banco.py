@@ -72,6 +72,19 @@ def morir_la_primera_vez(comando: MorirLaPrimeraVez, sesion: Session) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MorirSiempre(Comando[None]):
+    testigo: str
+
+
+def morir_siempre(comando: MorirSiempre, sesion: Session) -> None:
+    with Path(comando.testigo).open("a") as testigo:
+        testigo.write("x")
+    if not Path(f"{comando.testigo}.arreglado").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    sesion.execute(insert(hechos).values(que="arreglado", proceso=os.getpid()))
+
+
+@dataclass(frozen=True, kw_only=True)
 class PedirYFallar(Comando[None]):
     pedido: Hacer
 
@@ -92,7 +105,12 @@ def listar(query: Hechos, sesion: Session) -> list[Any]:
 
 HECHOS = Modulo(
     nombre="hechos",
-    comandos={Hacer: hacer, MorirLaPrimeraVez: morir_la_primera_vez, PedirYFallar: pedir_y_fallar},
+    comandos={
+        Hacer: hacer,
+        MorirLaPrimeraVez: morir_la_primera_vez,
+        MorirSiempre: morir_siempre,
+        PedirYFallar: pedir_y_fallar,
+    },
     queries={Hechos: listar},
 )
 

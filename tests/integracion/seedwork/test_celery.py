@@ -29,6 +29,7 @@ from tests.integracion.seedwork.celery_banco import (
     Hechos,
     Linea,
     MorirLaPrimeraVez,
+    MorirSiempre,
     PedirYFallar,
     armar_con_celery,
     inquilino,
@@ -45,7 +46,7 @@ from seedwork.infraestructura.brokers import BrokerNoDisponible
 from seedwork.infraestructura.codificacion import MensajeInvalido
 from seedwork.infraestructura.inquilinos import en_nombre_de
 from seedwork.infraestructura.sistema import Sistema, bootstrap
-from seedwork.infraestructura.tareas_celery import TAREA, configurar_celery_app
+from seedwork.infraestructura.tareas_celery import MUERTES_MAXIMAS, TAREA, configurar_celery_app
 
 PLAZO_S = 90.0
 
@@ -184,6 +185,33 @@ async def test_un_comando_se_ejecuta_despues_en_el_worker_una_vez_y_solo_si_se_c
         assert hechos["eva=1.10 b=2"].creado_por == "eva"
         assert hechos["dos=1.10 b=2"].creado_por == "sistema"
         assert hechos["luego=1.10 b=2"].creado_en.timestamp() >= pedido + 3
+
+
+async def test_el_que_siempre_mata_a_su_worker_acaba_en_las_letras_muertas_y_reenviado_empieza_de_cero(
+    banco: Banco,
+) -> None:
+    testigo = banco.carpeta / "muertes"
+    with banco.de("ana"):
+        async with Mensajeria(bus=banco.bus) as mensajeria:
+            letras = mensajeria.broker.letras_muertas
+            id = banco.bus.ejecutar_despues(MorirSiempre(testigo=str(testigo)))
+            async with asyncio.timeout(PLAZO_S):
+                while not (muertas := await letras.listar()):
+                    await asyncio.sleep(0.05)
+            assert _veces(testigo) == MUERTES_MAXIMAS
+            assert f"MorirSiempre mató {MUERTES_MAXIMAS} veces" in muertas[0].motivo
+            assert id.encode() in muertas[0].mensaje.cuerpo
+            assert banco.worker.dice("celery.apartado")
+
+            banco.bus.ejecutar_despues(_hacer("otro"))  # el worker y lo demás siguen
+            await asyncio.to_thread(Path(f"{testigo}.arreglado").touch)
+            await letras.reenviar(muertas[0].id)
+            await _hasta(lambda: {"arreglado", "otro=1.10 b=2"} <= _que(banco))
+        assert _veces(testigo) == MUERTES_MAXIMAS + 1
+
+
+def _veces(testigo: Path) -> int:
+    return len(testigo.read_text())
 
 
 def _que(banco: Banco) -> set[str]:
