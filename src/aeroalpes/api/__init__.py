@@ -13,7 +13,6 @@ from aeroalpes.composicion import EnMarcha, componer
 from aeroalpes.config import leer_configuracion
 from aeroalpes.modulos.vuelos.aplicacion.puertos import CursorInvalido
 from seedwork.aplicacion.firmas import ErrorDeArranque
-from seedwork.aplicacion.sagas import seguimiento
 from seedwork.presentacion import problemas, servidor
 
 CUERPO_MAXIMO = 1024 * 1024
@@ -37,7 +36,7 @@ def create_app(configuracion: Mapping[str, object] | None = None) -> Flask:
     app.config.update(configuracion or {})
     app.config["MAX_CONTENT_LENGTH"] = CUERPO_MAXIMO
     app.extensions["bus"] = bus
-    problemas.instalar(app, {CursorInvalido: 400, seguimiento.CursorInvalido: 400})
+    problemas.instalar(app, {CursorInvalido: 400})
     for modulo in (vuelos, cliente, pagos, precios_dinamicos, sagas, mapa):
         app.register_blueprint(modulo.rutas)
     app.register_blueprint(salud.rutas)

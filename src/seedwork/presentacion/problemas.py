@@ -11,10 +11,21 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as SinConexiones
 from werkzeug.exceptions import HTTPException
 
-from seedwork.aplicacion.mensajes import HuellaDistinta
-from seedwork.dominio.excepciones import ConflictoConcurrencia, NoEncontrado, ReglaIncumplida, YaExiste
-from seedwork.infraestructura.base_datos import BaseOcupada
+from seedwork.aplicacion.diferidas import EjecucionesProhibidas
+from seedwork.aplicacion.mensajes import HuellaDistinta, YaProcesada
+from seedwork.aplicacion.sagas.seguimiento import CursorInvalido
+from seedwork.dominio.excepciones import (
+    ConflictoConcurrencia,
+    ExcepcionDominio,
+    NoEncontrado,
+    ReglaIncumplida,
+    YaExiste,
+)
+from seedwork.infraestructura.base_datos import BaseOcupada, SoloLectura
+from seedwork.infraestructura.brokers import BrokerCerrado, BrokerNoDisponible, MensajeNoPublicable
 from seedwork.infraestructura.codificacion import a_json
+from seedwork.infraestructura.inquilinos import BaseSinMigrar, SchemaInexistente, SchemaInvalido, SinInquilino
+from seedwork.infraestructura.publicador import FueraDeMarcha
 from seedwork.presentacion.peticiones import PeticionInvalida
 
 TIPO = "application/problem+json"
@@ -22,16 +33,30 @@ _log = structlog.get_logger(__name__)
 
 ESTADOS: dict[type[Exception], int] = {
     PeticionInvalida: 400,
+    CursorInvalido: 400,
+    SinInquilino: 400,
+    SchemaInvalido: 400,
+    SoloLectura: 403,
+    EjecucionesProhibidas: 403,
     NoEncontrado: 404,
+    SchemaInexistente: 404,
     YaExiste: 409,
+    YaProcesada: 409,
     ConflictoConcurrencia: 409,
-    ReglaIncumplida: 422,
+    ExcepcionDominio: 422,
     HuellaDistinta: 422,
+    MensajeNoPublicable: 422,
     BaseOcupada: 503,
+    BaseSinMigrar: 503,
+    BrokerNoDisponible: 503,
+    BrokerCerrado: 503,
+    FueraDeMarcha: 503,
 }
+"""Lo que quien pide puede entender o arreglar; lo demás es un fallo de aquí: sale como 500 y queda registrado."""
 _SIN_BASE = (OperationalError, InterfaceError, SinConexiones)
 _TITULOS = {
     400: "Petición mal formada",
+    403: "No permitido",
     404: "No encontrado",
     405: "Método no permitido",
     409: "Conflicto",
