@@ -25,7 +25,7 @@ from seedwork.aplicacion.transaccion import Recursos, Transaccion
 R = TypeVar("R")
 Ejecutor = Callable[[Any], Any]
 Intentos = Iterable[AbstractContextManager[Any]]
-"""Un context manager por intento, que se traga la pérdida del bloqueo optimista si todavía queda otro."""
+"""Un context manager por intento, que se traga lo que otra transacción hizo perder si todavía queda otro."""
 AlFallarEvento = Callable[[Any, str, Exception], None]
 """Recibe el evento, el nombre del handler y el error de una reacción que no lo lanza."""
 
@@ -33,10 +33,10 @@ AlFallarEvento = Callable[[Any, str, Exception], None]
 class Bus:
     """Ejecuta comandos y queries; `ejecutar` desde código síncrono y `ejecutar_async` desde un event loop.
 
-    Un comando corre en una transacción propia, que se confirma si su handler termina bien; si pierde el bloqueo
-    optimista se vuelve a intentar desde cero, tantas veces como diga `intentos`. Una query corre en una de sólo
-    lectura. Un handler que no pide nada de la unidad de trabajo corre sin transacción alguna. Los `comportamientos`
-    rodean cada ejecución, el primero por fuera.
+    Un comando corre en una transacción propia, que se confirma si su handler termina bien; si otra la hizo perder
+    (bloqueo optimista, interbloqueo, base ocupada) se vuelve a intentar desde cero, tantas veces como diga `intentos`.
+    Una query corre en una de sólo lectura. Un handler que no pide nada de la unidad de trabajo corre sin transacción
+    alguna. Los `comportamientos` rodean cada ejecución, el primero por fuera.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Bus:
             return cast("R", _completar(handler.llamar(comando, transaccion.ambito)))
 
     def en_transaccion(self, funcion: Callable[[Transaccion], R]) -> R:
-        """Llama a `funcion` en una transacción y la confirma; la repite entera si pierde el bloqueo optimista."""
+        """Llama a `funcion` en una transacción y la confirma; la repite entera si otra la hizo perder."""
         for intento in self._intentos:
             with intento, self.transaccion() as transaccion:
                 resultado = funcion(transaccion)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
@@ -105,6 +107,12 @@ def es_conflicto(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
 
 
+def es_de_solo_lectura(error: DBAPIError) -> bool:
+    """Si la base se negó a escribir porque la transacción es de sólo lectura."""
+    sqlite_codigo = getattr(error.orig, "sqlite_errorcode", None)
+    return sqlite_codigo == sqlite3.SQLITE_READONLY or getattr(error.orig, "sqlstate", None) == "25006"
+
+
 def insertar_si_falta(
     sesion: Session, tabla: Table, fila: Mapping[str, Any], *unicas: str, opciones: Mapping[str, Any] | None = None
 ) -> bool:
@@ -135,8 +143,13 @@ def preparar_sqlite(conexion: sqlite3.Connection, _registro: Any) -> None:
     conexion.execute("PRAGMA foreign_keys = ON")
 
 
-def _empezar_a_escribir(db: Any) -> None:
-    """Toma el archivo; `BaseOcupada` si otros procesos no lo sueltan a tiempo.
+ESCRIBEN_EN: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, str] = weakref.WeakKeyDictionary()
+"""En cada event loop, el archivo SQLite que una `AsyncSession` suya está escribiendo."""
+
+
+def _empezar_a_escribir(db: Any, archivo: str | None) -> None:
+    """Toma el archivo; `BaseOcupada` si otros procesos no lo sueltan a tiempo, o `TransaccionAnidada` si lo tiene el
+    event loop que estaría esperando.
 
     Una transacción que empieza leyendo y luego escribe falla al instante pese a busy_timeout, y por eso es IMMEDIATE.
     Se insiste aquí y no con busy_timeout, que duerme hasta 100 ms: quien escribe sin pausa no dejaría entrar a nadie.
@@ -151,11 +164,24 @@ def _empezar_a_escribir(db: Any) -> None:
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error):
                     raise
+                _exigir_que_no_espere_a_su_loop(archivo)
                 if time.monotonic() >= limite:
                     raise BaseOcupada("La base de datos está ocupada; vuelva a intentarlo") from error
             time.sleep(random.uniform(0.0005, 0.003))  # noqa: S311 - separa a los que compiten
     finally:
         db.execute(f"PRAGMA busy_timeout = {ESPERA_BLOQUEO_MS}")
+
+
+def _exigir_que_no_espere_a_su_loop(archivo: str | None) -> None:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    if ESCRIBEN_EN.get(loop) == archivo:
+        raise TransaccionAnidada(
+            "En este event loop una `AsyncSession` está escribiendo en la misma base, y una transacción síncrona lo"
+            " pararía antes de que aquélla termine: use `await bus.ejecutar_async(...)`, un hilo o esa misma sesión"
+        )
 
 
 _vez_mia: ContextVar[object] = ContextVar("vez_mia", default=None)
@@ -190,7 +216,7 @@ class _Turno:
         if solo_lectura:
             conexion.exec_driver_sql("BEGIN")
         else:
-            _empezar_a_escribir(conexion.connection.driver_connection)
+            _empezar_a_escribir(conexion.connection.driver_connection, conexion.engine.url.database)
 
     def soltar(self, _conexion: Any, registro: Any) -> None:
         if registro.info.pop("turno", False):

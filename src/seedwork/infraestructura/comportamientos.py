@@ -13,14 +13,24 @@ import structlog
 from seedwork.aplicacion.bus import Intentos
 from seedwork.aplicacion.firmas import nombre_de
 from seedwork.dominio.excepciones import ConflictoConcurrencia
+from seedwork.infraestructura.base_datos import ESPERA_BLOQUEO_MS, BaseOcupada
 
 _log = structlog.get_logger(__name__)
 
 
 def reintentar_conflictos(maximo: int = 3) -> Intentos:
-    """Hasta `maximo` intentos de lo que pierda el bloqueo optimista, separados unas centésimas de segundo, al azar."""
+    """Hasta `maximo` intentos, separados unas centésimas de segundo, al azar, de lo que otra transacción haga perder.
+
+    Es decir: un bloqueo optimista, un interbloqueo, un fallo de serialización o una base ocupada. Quien ya esperó
+    `ESPERA_BLOQUEO_MS` no empieza de nuevo.
+    """
     return stamina.retry_context(
-        on=ConflictoConcurrencia, attempts=maximo, timeout=None, wait_initial=0.01, wait_max=0.2, wait_jitter=0.03
+        on=(ConflictoConcurrencia, BaseOcupada),
+        attempts=maximo,
+        timeout=ESPERA_BLOQUEO_MS / 1000,
+        wait_initial=0.01,
+        wait_max=0.2,
+        wait_jitter=0.03,
     )
 
 

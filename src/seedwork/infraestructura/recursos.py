@@ -18,7 +18,14 @@ from seedwork.aplicacion.compilacion import Ambito
 from seedwork.aplicacion.uow import UnidadTrabajo
 from seedwork.dominio.excepciones import ConflictoConcurrencia
 from seedwork.infraestructura.auditoria import firmado
-from seedwork.infraestructura.base_datos import BaseOcupada, de_lectura, es_conflicto, es_ocupada
+from seedwork.infraestructura.base_datos import (
+    BaseOcupada,
+    SoloLectura,
+    de_lectura,
+    es_conflicto,
+    es_de_solo_lectura,
+    es_ocupada,
+)
 from seedwork.infraestructura.dependencias import Dependencias
 from seedwork.infraestructura.inquilinos import Actual, Inquilinos, usuario_de
 from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
@@ -89,6 +96,8 @@ class Recursos:
                 raise BaseOcupada("La base de datos está ocupada; vuelva a intentarlo") from error
             if es_conflicto(error):
                 raise ConflictoConcurrencia("Otra transacción cambiaba lo mismo a la vez") from error
+            if self._solo_lectura and es_de_solo_lectura(error):
+                raise SoloLectura("Este sistema es de sólo lectura: la base no dejó escribir") from error
             raise
 
     def _motor(self, schema: str | None, solo_lectura: bool) -> Engine:

@@ -16,7 +16,13 @@ from seedwork.aplicacion.compilacion import Ambito
 from seedwork.aplicacion.firmas import ErrorDeArranque
 from seedwork.aplicacion.hilos import entero
 from seedwork.aplicacion.transaccion import Transaccion
-from seedwork.infraestructura.base_datos import ESPERA_BLOQUEO_MS, BaseOcupada, preparar_motor, preparar_sqlite
+from seedwork.infraestructura.base_datos import (
+    ESCRIBEN_EN,
+    ESPERA_BLOQUEO_MS,
+    BaseOcupada,
+    preparar_motor,
+    preparar_sqlite,
+)
 from seedwork.infraestructura.declaracion import Consumidor, es_sesion_async
 
 if TYPE_CHECKING:
@@ -101,9 +107,11 @@ class _Turno:
         dbapi.run_async(lambda _: self._candado.acquire())
         conexion.info["turno"] = True
         dbapi.run_async(_empezar_a_escribir)
+        ESCRIBEN_EN[asyncio.get_running_loop()] = str(conexion.engine.url.database)
 
     def soltar(self, _conexion: Any, registro: Any) -> None:
         if registro.info.pop("turno", False):
+            ESCRIBEN_EN.pop(asyncio.get_running_loop(), None)
             self._candado.release()
 
 

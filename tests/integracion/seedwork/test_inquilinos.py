@@ -226,7 +226,7 @@ def test_un_inquilino_de_solo_lectura_no_escribe_ni_por_debajo(postgres: str) ->
         assert lector.ejecutar(Saldo(id=id)) == 0
         with pytest.raises(SoloLectura):
             lector.ejecutar(Depositar(id=id, importe=1))
-        with pytest.raises(DBAPIError, match="read-only"):
+        with pytest.raises(SoloLectura, match="la base no dejó escribir"):
             lector.en_transaccion(lambda t: t.ambito.get(Session).execute(text("UPDATE cuentas SET saldo = 9")))
     with pytest.raises(ErrorDeArranque, match="solo_lectura"):
         bootstrap(base_datos=postgres, schema="ana", crear_schema=True, solo_lectura=True)

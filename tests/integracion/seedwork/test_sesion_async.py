@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from tests.integracion.seedwork.bases import EN_AMBAS
 
 from seedwork import Comando, ErrorDeArranque, Mensaje, Mensajeria, Modulo, Reintentos, bootstrap, conectar
+from seedwork.infraestructura.base_datos import TransaccionAnidada
 from seedwork.infraestructura.brokers import Broker
 from seedwork.infraestructura.codificacion import codificar_evento
 
@@ -190,6 +192,34 @@ async def test_un_comando_devuelto_se_ejecuta_en_la_misma_transaccion(url: str, 
         await broker.letras_muertas.reenviar(letras[0].id)
         await hasta(lambda: efectos(mensajeria) == [1, 101])
     bus.cerrar()
+
+
+async def test_una_llamada_sincrona_en_el_event_loop_de_quien_escribe_se_rechaza_en_vez_de_pararlo(
+    url: str, base: str, broker: Broker
+) -> None:
+    bus = bootstrap([Modulo(nombre="m", comandos={Apuntar: ejecutar_apuntar})], base_datos=base)
+    mensajeria, rechazos, tardo_s = Mensajeria(url, bus=bus), [], []
+
+    @mensajeria.on_event("pedido")
+    async def atender(pedido: Pedido, db: AsyncSession) -> None:
+        await apuntar(db, pedido.id)
+        desde = time.monotonic()
+        try:
+            bus.ejecutar(Apuntar(id=2))
+        except TransaccionAnidada as error:
+            rechazos.append(str(error))
+        tardo_s.append(time.monotonic() - desde)
+
+    async with mensajeria:
+        await asyncio.to_thread(con_tabla, mensajeria)
+        await broker.publicar([pedido(1)])
+        await hasta(lambda: efectos(mensajeria) == [1])
+        bus.ejecutar(Apuntar(id=3))  # ya no hay quien escriba: desde el event loop también se puede
+        assert await asyncio.to_thread(efectos, mensajeria) == [1, 3]
+    bus.cerrar()
+    assert len(rechazos) == 1
+    assert "ejecutar_async" in rechazos[0]
+    assert tardo_s[0] < 5
 
 
 async def test_parado_a_medias_no_deja_nada_y_vuelve_a_entregarse(url: str, base: str, broker: Broker) -> None:
