@@ -107,7 +107,7 @@ async def medir_faststream(url: str, n: int) -> Medida:
     exchange = RabbitExchange(nombre, type=ExchangeType.TOPIC, durable=True)
     cola = RabbitQueue(nombre, queue_type=QueueType.QUORUM, durable=True, routing_key="#")
     vistos, todos = 0, asyncio.Event()
-    async with RabbitBroker(url) as broker:
+    async with RabbitBroker(url, logger=None) as broker:
         await broker.declare_exchange(exchange)
         await (await broker.declare_queue(cola)).bind(nombre, "#")
         empezo = time.perf_counter()
@@ -116,7 +116,7 @@ async def medir_faststream(url: str, n: int) -> Medida:
                 *(broker.publish(CUERPO, "banco.t", exchange=exchange, persist=True) for _ in range(TANDA))
             )
         publicar = n / (time.perf_counter() - empezo)
-    consumidor = RabbitBroker(url)
+    consumidor = RabbitBroker(url, logger=None)  # sin anotar cada mensaje, que es lo que hace si no se le dice
 
     @consumidor.subscriber(cola, exchange)
     async def atender(_cuerpo: bytes) -> None:

@@ -24,12 +24,16 @@ PLAZO_CLARO_S = 10.5
 
 
 _PARAR = """
-import sys
+import os, signal, sys
 from pathlib import Path
 from tests import servidores
 sys.stdin.read()
+for pid in servidores.pids("kafka", Path(sys.argv[1])):
+    os.kill(pid, signal.SIGKILL)  # sus datos se borran: no hay nada que cerrar por las buenas
 servidores.parar("kafka", Path(sys.argv[1]), borrar=True)
 """
+# Vive menos de un minuto y arranca dos veces: no le da tiempo a aprovechar lo que se compile a fondo.
+_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,11 @@ def raiz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     url_de_kafka()  # sin Kafka instalado se salta, o falla si se exige
     raiz = tmp_path_factory.mktemp("kafka")
     orden = [sys.executable, "-c", _PARAR, str(raiz)]
-    with subprocess.Popen(orden, stdin=subprocess.PIPE, cwd=RAIZ, start_new_session=True):
+    with (
+        subprocess.Popen(orden, stdin=subprocess.PIPE, cwd=RAIZ, start_new_session=True),
+        pytest.MonkeyPatch.context() as entorno,
+    ):
+        entorno.setenv("JAVA_TOOL_OPTIONS", _JAVA)
         servidores.arrancar("kafka", raiz)
         yield raiz
 

@@ -203,11 +203,15 @@ class Cliente:
 
     def confirmada(self, grupo: str, particion: TopicPartition) -> bool:
         """Si ese grupo tiene una posición guardada en esa partición."""
-        with self._fuera_del_grupo(grupo) as consumidor:
+
+        def preguntar() -> bool:
             [guardada] = consumidor.committed([particion], timeout=PLAZO_S)
             if guardada.error is not None:
                 raise KafkaException(guardada.error)
             return bool(guardada.offset >= 0)
+
+        with self._fuera_del_grupo(grupo) as consumidor:
+            return self._insistir(preguntar)
 
     def fijar(self, grupo: str, posiciones: list[TopicPartition]) -> None:
         """Guarda las posiciones de un grupo que todavía no tiene consumidores; si ya los tiene, no hace nada."""
