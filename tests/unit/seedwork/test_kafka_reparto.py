@@ -36,14 +36,14 @@ def _guardar(reparto: Reparto) -> list[tuple[int, str]]:
     return [(base, metadatos) for _, base, metadatos, _ in lote]
 
 
-def test_con_mas_por_delante_lo_siguiente_queda_guardado_como_dado_y_no_espera() -> None:
+def test_tras_un_lote_entero_lo_siguiente_queda_guardado_como_dado_aun_sin_leer_y_no_espera() -> None:
     reparto = _reparto()
-    reparto.entrar(_brutos(0, 40))
+    reparto.entrar(_brutos(0, 10))
     primeras, hay_que_guardar = reparto.tomar(10, ())
     assert hay_que_guardar
-    _guardar(reparto)
     reparto.terminar(primeras)
     [(base, metadatos)] = _guardar(reparto)
+    reparto.entrar(_brutos(10, 20))
 
     assert base == 10
     assert leer(base, metadatos).sospechosas == [(10, 30)]

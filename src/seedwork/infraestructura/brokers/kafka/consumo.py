@@ -27,6 +27,9 @@ _SONDEO_S = 0.1
 _PULSO_MINIMO_S, _PULSO_MAXIMO_S = 0.002, 0.02
 _REINTENTO_S = 0.05
 _TANDA = 1_000
+# El intérprete no pasa de un hilo a otro hasta que el primero espera a algo, o a los 5 ms: con esto el que guarda
+# empieza en el acto, y guarda mientras el event loop sigue a lo suyo.
+_CESION_S = 0.000_05
 REVOCACION_S = 120.0  # lo más que se retiene una partición que debe irse mientras haya algo suyo en curso
 _CIERRE_S = 3.0
 
@@ -103,6 +106,7 @@ class Consumo:
             return futuro
         self._peticiones.append((futuro, time.monotonic() + PLAZO_S))
         self._despierta.set()
+        time.sleep(_CESION_S)
         if self.terminado.is_set():
             self._contestar(None)
         return futuro

@@ -100,8 +100,11 @@ class Particion:
     @property
     def base(self) -> int:
         """La primera sin terminar: lo que se confirma."""
-        if self.orden:
-            return self.orden[0].offset
+        return self.orden[0].offset if self.orden else self._sin_abrir
+
+    @property
+    def _sin_abrir(self) -> int:
+        """La primera que no se ha abierto: leída, o por leer."""
         return self.crudos[0].offset() if self.crudos else self.leido
 
     @property
@@ -149,20 +152,15 @@ class Particion:
     def soltar(self) -> int:
         """Deja de tener lo que no se dio: lo crudo volverá a leerse; los bytes que ocupaba."""
         tamano = sum(map(len, self.crudos))
-        if self.crudos:
-            self.leido = self.crudos[0].offset()
+        self.leido = self._sin_abrir
         self.crudos.clear()
         self.cola.clear()
         return tamano
 
     def adelantar(self, cuantas: int) -> None:
-        """Da por dadas las próximas `cuantas`, que así no tendrán que esperar a que se guarde que se dan."""
-        if cuantas := min(cuantas, self.por_dar):
-            abiertas = len(self.cola)
-            ultima = (
-                self.cola[cuantas - 1].offset if cuantas <= abiertas else self.crudos[cuantas - abiertas - 1].offset()
-            )
-            self.horizonte = max(self.horizonte, ultima + 1)
+        """Da por dadas las próximas `cuantas`, leídas ya o no: no tendrán que esperar a que se guarde que se dan."""
+        proxima = self.cola[0].offset if self.cola else self._sin_abrir
+        self.horizonte = max(self.horizonte, proxima + cuantas)
 
     def _recordar(self, registro: Registro) -> bool:
         """Le pone lo que dejó guardado el dueño anterior; dice si ya estaba terminado."""

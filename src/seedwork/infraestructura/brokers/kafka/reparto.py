@@ -410,7 +410,7 @@ class Reparto:
                 if particion.leido == SIN_POSICION or not (particion.sucia or final):
                     continue
                 particion.sucia = False
-                if not final:
+                if self._adelanto and not final:
                     particion.adelantar(self._adelanto)
                 asiento = particion.asiento(self._dueno, final=final)
                 lote.append((particion, asiento.base, escribir(asiento), particion.horizonte))

@@ -39,8 +39,6 @@ class SuscripcionKafka:
         self._particiones_propias = {propio: broker.cliente.topicos[propio]}
         self._consumo = Consumo(broker.cliente, nombre, self._reparto, self._suyos(), self._aviso.dar)
         self._cerrada = False
-        self._guardando: asyncio.Task[None] | None = None
-        self._despues: asyncio.Task[None] | None = None
 
     def _suyos(self) -> dict[str, int]:
         hay = dict(self._broker.cliente.topicos)  # otro hilo los cambia
@@ -62,6 +60,7 @@ class SuscripcionKafka:
     # --- recibir ----------------------------------------------------------------------------------------------------
 
     async def recibir(self, maximo: int, excepto: Collection[str] = ()) -> list[Entrega]:
+        await asyncio.sleep(0)  # lo que se esté confirmando empieza a guardarse antes, y se guarda entretanto
         while not (self._cerrada or self._broker.cerrado):
             aviso = self._aviso.proximo()
             registros, guardar = self._reparto.tomar(maximo, excepto)
@@ -154,15 +153,6 @@ class SuscripcionKafka:
 
     async def _guardar(self) -> None:
         """Espera a que esté guardado lo que ha cambiado hasta ahora; quienes llegan a la vez comparten el viaje."""
-        if self._despues is None:
-            self._despues = asyncio.create_task(self._guardar_tras(self._guardando))
-            self._despues.add_done_callback(_recoger)
-        await asyncio.shield(self._despues)
-
-    async def _guardar_tras(self, anterior: asyncio.Task[None] | None) -> None:
-        if anterior is not None:
-            await asyncio.wait([anterior])
-        self._guardando, self._despues = self._despues, None
         try:
             async with asyncio.timeout(PLAZO_S + 1.5):
                 await asyncio.wrap_future(self._consumo.guardar())
@@ -182,8 +172,3 @@ class SuscripcionKafka:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(0.1):
                         await aviso.wait()
-
-
-def _recoger(tarea: asyncio.Task[None]) -> None:
-    if not tarea.cancelled():
-        tarea.exception()
