@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from seedwork.infraestructura.mensajeria import Mensajeria as Mensajeria
     from seedwork.infraestructura.politica import ErrorPermanente as ErrorPermanente
     from seedwork.infraestructura.politica import Reintentos as Reintentos
+    from seedwork.infraestructura.proyecciones import Proyeccion as Proyeccion
+    from seedwork.infraestructura.proyecciones import proyeccion as proyeccion
     from seedwork.infraestructura.respuesta import PublicarAlResponder as PublicarAlResponder
     from seedwork.infraestructura.schema.v1.mensajes import EventoIntegracion as EventoIntegracion
     from seedwork.infraestructura.sistema import Sistema as Sistema
@@ -74,6 +76,8 @@ _DONDE = {
     "Mensajeria": "infraestructura.mensajeria",
     "ErrorPermanente": "infraestructura.politica",
     "Reintentos": "infraestructura.politica",
+    "Proyeccion": "infraestructura.proyecciones",
+    "proyeccion": "infraestructura.proyecciones",
     "PublicarAlResponder": "infraestructura.respuesta",
     "EventoIntegracion": "infraestructura.schema.v1.mensajes",
     "Sistema": "infraestructura.sistema",

@@ -147,7 +147,7 @@ ESCRIBEN_EN: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, str] = weakref
 """En cada event loop, el archivo SQLite que una `AsyncSession` suya está escribiendo."""
 
 
-def _empezar_a_escribir(db: Any, archivo: str | None) -> None:
+def empezar_a_escribir(db: Any, archivo: str | None) -> None:
     """Toma el archivo; `BaseOcupada` si otros procesos no lo sueltan a tiempo, o `TransaccionAnidada` si lo tiene el
     event loop que estaría esperando.
 
@@ -216,7 +216,7 @@ class _Turno:
         if solo_lectura:
             conexion.exec_driver_sql("BEGIN")
         else:
-            _empezar_a_escribir(conexion.connection.driver_connection, conexion.engine.url.database)
+            empezar_a_escribir(conexion.connection.driver_connection, conexion.engine.url.database)
 
     def soltar(self, _conexion: Any, registro: Any) -> None:
         if registro.info.pop("turno", False):

@@ -154,6 +154,11 @@ def nombre_de_evento(mensaje: Mensaje) -> str:
     return declarado if valido else mensaje.topico
 
 
+def identidad(mensaje: Mensaje, contenido: Any) -> str | None:
+    """El id por el que se reconoce una repetición: el de CloudEvents o, si es ajeno y no lo trae, el de su sobre."""
+    return mensaje.cabeceras.get("id") or (contenido.id if isinstance(contenido, MensajeIntegracion) else None)
+
+
 def rfc3339(fecha: datetime) -> str:
     """`2026-02-01T12:00:00.000Z`: en UTC y con milisegundos."""
     return fecha.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

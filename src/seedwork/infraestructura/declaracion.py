@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import FunctionType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
@@ -72,6 +72,9 @@ class Consumidor:
         return (self.clase or self.rutas[0].funcion)(*argumentos, **opciones)
 
 
+C = TypeVar("C", bound=Consumidor)
+
+
 def on_event(
     *nombres: str | Sequence[str],
     use_case_name: str | None = None,
@@ -83,7 +86,7 @@ def on_event(
 
     El tópico, si no se da, es el propio nombre del evento. En un método de una clase `consumer` sólo dice los nombres.
     """
-    planos = _aplanar(nombres)
+    planos = aplanar(nombres)
 
     def declarar(funcion: Callable[..., Any]) -> Any:
         _exigir_patrones(planos, nombre_de(funcion))
@@ -91,11 +94,12 @@ def on_event(
             if use_case_name or topic or reintentos or opciones:
                 raise FirmaInvalida(f"{nombre_de(funcion)} es un método: su tópico y su política van en `consumer`")
             return Ruta(funcion=funcion, firma=_firma_metodo(funcion), nombres=planos)
-        return _consumidor(
+        return construir(
+            Consumidor,
             funcion,
             nombre=use_case_name or funcion.__name__,
-            topicos=_aplanar((topic,)) if topic is not None else planos,
-            rutas=(Ruta(funcion=funcion, firma=_firma_mensaje(funcion), nombres=planos),),
+            topicos=aplanar((topic,)) if topic is not None else planos,
+            rutas=(Ruta(funcion=funcion, firma=firma_de_consumo(funcion), nombres=planos),),
             reintentos=reintentos,
             **opciones,
         )
@@ -128,11 +132,12 @@ def message_handler(
         )
 
     def declarar(funcion: Callable[..., Any]) -> Consumidor:
-        return _consumidor(
+        return construir(
+            Consumidor,
             funcion,
             nombre=use_case_name or funcion.__name__,
-            topicos=_aplanar((topic,)),
-            rutas=(Ruta(funcion=funcion, firma=_firma_mensaje(funcion, schema)),),
+            topicos=aplanar((topic,)),
+            rutas=(Ruta(funcion=funcion, firma=firma_de_consumo(funcion, schema)),),
             reintentos=reintentos,
             **opciones,
         )
@@ -155,11 +160,12 @@ def consumer(
         rutas = tuple(valor for valor in miembros.values() if isinstance(valor, Ruta))
         if not rutas:
             raise FirmaInvalida(f"{nombre_de(clase)} no tiene ningún método con `on_event`")
-        return _consumidor(
+        return construir(
+            Consumidor,
             clase,
             nombre=group_id,
             suscripcion=group_id,
-            topicos=_aplanar((topics,)),
+            topicos=aplanar((topics,)),
             rutas=rutas,
             clase=clase,
             reintentos=reintentos,
@@ -169,7 +175,7 @@ def consumer(
     return declarar
 
 
-def con_suscripcion(consumidor: Consumidor, servicio: str) -> Consumidor:
+def con_suscripcion(consumidor: C, servicio: str) -> C:
     """El consumidor con su grupo decidido: el que declara o `<servicio>.<caso de uso>`."""
     return consumidor if consumidor.suscripcion else replace(consumidor, suscripcion=f"{servicio}.{consumidor.nombre}")
 
@@ -180,10 +186,11 @@ def es_sesion_async(tipo: Any) -> bool:
     return modulo is not None and tipo is modulo.AsyncSession
 
 
-def _consumidor(quien: Any, *, reintentos: Reintentos | None, **opciones: Any) -> Consumidor:
-    if desconocidas := opciones.keys() - {campo.name for campo in fields(Consumidor)}:
+def construir(tipo: type[C], quien: Any, *, reintentos: Reintentos | None, **opciones: Any) -> C:
+    """El consumidor de ese tipo que `quien` declara; `ErrorDeArranque` si le da opciones que no existen."""
+    if desconocidas := opciones.keys() - {campo.name for campo in fields(tipo)}:
         raise ErrorDeArranque(f"{nombre_de(quien)} se declara con opciones que no existen: {', '.join(desconocidas)}")
-    return Consumidor(**opciones) if reintentos is None else Consumidor(reintentos=reintentos, **opciones)
+    return tipo(**opciones) if reintentos is None else tipo(reintentos=reintentos, **opciones)
 
 
 def _exigir_patrones(patrones: Sequence[str], quien: str) -> None:
@@ -193,8 +200,8 @@ def _exigir_patrones(patrones: Sequence[str], quien: str) -> None:
         raise ErrorDeArranque(f"{quien}: {error}") from error
 
 
-def _aplanar(nombres: Sequence[str | Sequence[str]]) -> tuple[str, ...]:
-    """Admite también una lista, y varios nombres en un texto separados por comas."""
+def aplanar(nombres: Sequence[str | Sequence[str]]) -> tuple[str, ...]:
+    """Cada nombre por su lado; admite también una lista, y varios nombres en un texto separados por comas."""
     textos = [n for nombre in nombres for n in ((nombre,) if isinstance(nombre, str) else nombre)]
     return tuple(parte.strip() for texto in textos for parte in texto.split(","))
 
@@ -208,7 +215,8 @@ def _firma_metodo(funcion: Callable[..., Any]) -> Firma:
     return _comprobar(funcion, firma_de(funcion.__get__(object()), nombre_de(funcion)))
 
 
-def _firma_mensaje(funcion: Callable[..., Any], tipo: type | None = None) -> Firma:
+def firma_de_consumo(funcion: Callable[..., Any], tipo: type | None = None) -> Firma:
+    """La firma de una función que atiende mensajes, de `tipo` si se da; `FirmaInvalida` si no sirve."""
     if tipo is None or not inspect.isfunction(funcion):
         return _comprobar(funcion, firma_de(funcion))
     primero = next(iter(inspect.signature(funcion).parameters), "")

@@ -13,10 +13,12 @@ from seedwork.aplicacion.firmas import ErrorDeArranque
 from seedwork.aplicacion.hilos import entero
 from seedwork.infraestructura import declaracion
 from seedwork.infraestructura.brokers import (
+    Broker,
     BrokerConEsquemas,
     BrokerNoDisponible,
     ErrorBroker,
     Lector,
+    RegistroEsquemas,
     Suscripcion,
     conectar,
 )
@@ -25,6 +27,8 @@ from seedwork.infraestructura.consumidor import MotorConsumo
 from seedwork.infraestructura.declaracion import Consumidor, Ruta, con_suscripcion
 from seedwork.infraestructura.observabilidad import configurar_registro
 from seedwork.infraestructura.procesador import Procesador
+from seedwork.infraestructura.proyecciones import Proyeccion, reunir_proyecciones
+from seedwork.infraestructura.proyecciones.alimentador import Alimentador
 from seedwork.infraestructura.publicador import Publicador
 from seedwork.infraestructura.relay import Relay
 from seedwork.infraestructura.sagas.temporizador import Temporizador
@@ -92,6 +96,7 @@ class Mensajeria(Publicador):
                     f" {suscripcion!r}: dé a uno otro nombre de caso de uso"
                 )
             self._consumidores[suscripcion] = decidido
+        reunir_proyecciones(self._consumidores.values())
 
     @property
     def consumidores(self) -> tuple[Consumidor, ...]:
@@ -153,7 +158,7 @@ class Mensajeria(Publicador):
                 self._asincrona = base_asincrona(self._por_consumir(), sistema.motor)
                 esquemas = self._broker.esquemas if isinstance(self._broker, BrokerConEsquemas) else None
                 procesadores = [
-                    (consumidor, Procesador(consumidor, sistema, self._broker.publicar, self._asincrona, esquemas))
+                    (consumidor, self._procesador(consumidor, sistema, self._broker, esquemas))
                     for consumidor in self._por_consumir()
                 ]
             except BaseException:
@@ -279,7 +284,14 @@ class Mensajeria(Publicador):
         """Una copia efímera de lo que pasa por esos tópicos, que no deja nada en el broker."""
         return await self.broker.leer(topicos, desde_hace_s=desde_hace_s)
 
-    async def _atender(self, consumidor: Consumidor, procesador: Procesador) -> None:
+    def _procesador(
+        self, consumidor: Consumidor, sistema: Sistema, broker: Broker, esquemas: RegistroEsquemas | None
+    ) -> Procesador | Alimentador:
+        if isinstance(consumidor, Proyeccion):
+            return Alimentador(consumidor, sistema, esquemas)
+        return Procesador(consumidor, sistema, broker.publicar, self._asincrona, esquemas)
+
+    async def _atender(self, consumidor: Consumidor, procesador: Procesador | Alimentador) -> None:
         try:
             suscripcion = await self._suscribir(consumidor)
             if suscripcion is None:

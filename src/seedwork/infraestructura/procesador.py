@@ -13,21 +13,18 @@ from seedwork.aplicacion.firmas import ErrorDeArranque, nombre_de
 from seedwork.aplicacion.hilos import correr_en, entero
 from seedwork.aplicacion.mensajes import Entrada, Inbox, YaProcesada
 from seedwork.aplicacion.transaccion import Transaccion
-from seedwork.infraestructura.avro_seguro import EsquemaInvalido
 from seedwork.infraestructura.brokers import Mensaje, RegistroEsquemas, compilar_patrones
 from seedwork.infraestructura.codificacion import (
-    MensajeInvalido,
     codificar_evento,
-    decodificar,
     exigir_legible,
+    identidad,
     nombre_de_evento,
 )
 from seedwork.infraestructura.declaracion import Consumidor, Ruta, es_sesion_async
-from seedwork.infraestructura.esquemas import EsquemaDesconocido, esquema_de
 from seedwork.infraestructura.inquilinos import en_nombre_de
+from seedwork.infraestructura.lectura import leer
 from seedwork.infraestructura.outbox import INQUILINO, DespachadorOutbox
 from seedwork.infraestructura.politica import ErrorPermanente
-from seedwork.infraestructura.schema.v1.mensajes import MensajeIntegracion
 from seedwork.infraestructura.sesion_async import AmbitoAsincrono, BaseAsincrona
 from seedwork.infraestructura.sistema import Sistema
 
@@ -84,25 +81,12 @@ class Procesador:
         with en_nombre_de(schema=mensaje.cabeceras.get(INQUILINO)):
             for ruta in self._rutas:
                 if ruta.atiende(nombre):
-                    contenido = await self._leer(mensaje, ruta.tipo)
+                    contenido = await leer(mensaje, ruta.tipo, self._esquemas)
                     await self._ejecutar(ruta, contenido, self._entrada(mensaje, contenido, ruta))
 
     def cerrar(self) -> None:
         """Suelta sus hilos, sin esperar al handler que siga en alguno."""
         self._hilos.shutdown(wait=False)
-
-    async def _leer(self, mensaje: Mensaje, tipo: Any) -> Any:
-        try:
-            return decodificar(mensaje, tipo)
-        except EsquemaDesconocido as error:
-            avro = None if self._esquemas is None else await self._esquemas.buscar(mensaje.topico, error.huella)
-            if avro is None:
-                raise
-        try:
-            esquema_de(tipo).admitir(avro)
-        except EsquemaInvalido as error:
-            raise MensajeInvalido(str(error)) from error
-        return decodificar(mensaje, tipo)
 
     async def _ejecutar(self, ruta: _RutaCompilada, contenido: Any, entrada: Entrada | None) -> None:
         if self._sistema.motor is None:
@@ -212,7 +196,7 @@ class Procesador:
         )
 
     def _entrada(self, mensaje: Mensaje, contenido: Any, ruta: _RutaCompilada) -> Entrada | None:
-        id = mensaje.cabeceras.get("id") or (contenido.id if isinstance(contenido, MensajeIntegracion) else None)
+        id = identidad(mensaje, contenido)
         if id is None:
             return None  # ajeno y sin identidad: no hay con qué reconocer una repetición
         return Entrada(suscripcion=self._suscripcion, id=id if self._una_por_mensaje else f"{id}#{ruta.nombre}")

@@ -1,4 +1,4 @@
-"""Las tablas de seedwork: outbox, inbox y sagas. Las crea, con sus índices, su migración; aquí, cómo se usan."""
+"""Las tablas de seedwork: outbox, inbox, sagas y proyecciones. Sus migraciones las crean, con índices; aquí, su uso."""
 
 from __future__ import annotations
 
@@ -71,4 +71,29 @@ sagas_diario = Table(
     Column("mensaje", String(255), nullable=False),
     Column("detalle", Text),
     Column("id_mensaje", String(255)),
+)
+
+bitacora = Table(
+    "bitacora",
+    metadatos,
+    Column("secuencia", _entero_largo, primary_key=True, autoincrement=True),
+    Column("topico", String(255), nullable=False),
+    Column("id", String(255), nullable=False),
+    Column("clave", Text),
+    Column("cabeceras", JSON, nullable=False),
+    Column("cuerpo", LargeBinary, nullable=False),
+    Column("fecha_ms", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+proyecciones = Table(
+    "proyecciones",
+    metadatos,
+    Column("nombre", String(100), primary_key=True),
+    Column("hasta", BigInteger, nullable=False),  # lo que de la bitácora trae su última reconstrucción...
+    Column("omitidas", JSON, nullable=False),  # ...salvo estas secuencias
+    Column("reconstruida_ms", BigInteger),
+    Column("dueno", String(64)),
+    Column("vence_ms", BigInteger, nullable=False),
+    Column("aplicados", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
 )

@@ -105,7 +105,7 @@ def test_si_otro_proceso_tiene_tomado_sqlite_se_vuelve_a_intentar(
     ajena = sqlite3.connect(tmp_path / "banco.db", isolation_level=None)
     ajena.execute("BEGIN IMMEDIATE")
     ocupada: list[Exception] = []
-    empezar = base_datos._empezar_a_escribir
+    empezar = base_datos.empezar_a_escribir
 
     def al_rendirse_se_suelta(*argumentos: Any) -> None:
         try:
@@ -115,7 +115,7 @@ def test_si_otro_proceso_tiene_tomado_sqlite_se_vuelve_a_intentar(
             ajena.rollback()
             raise
 
-    monkeypatch.setattr(base_datos, "_empezar_a_escribir", al_rendirse_se_suelta)
+    monkeypatch.setattr(base_datos, "empezar_a_escribir", al_rendirse_se_suelta)
     bus.ejecutar(Depositar(id=id, importe=3))
     ajena.close()
 

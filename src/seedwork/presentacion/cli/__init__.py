@@ -10,6 +10,7 @@ from seedwork.presentacion.cli.esquemas import esquemas
 from seedwork.presentacion.cli.grupo import Grupo, correr
 from seedwork.presentacion.cli.letras import letras_muertas
 from seedwork.presentacion.cli.outbox import outbox
+from seedwork.presentacion.cli.proyeccion import proyeccion
 from seedwork.presentacion.cli.rutas import rutas
 from seedwork.presentacion.cli.sagas import sagas
 
@@ -20,6 +21,7 @@ MANDATOS: list[click.Command] = [
     rutas,
     outbox,
     sagas,
+    proyeccion,
     esquemas,
 ]
 

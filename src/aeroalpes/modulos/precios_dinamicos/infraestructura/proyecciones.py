@@ -13,10 +13,16 @@ from aeroalpes.modulos.precios_dinamicos.dominio.rutas import Ruta
 from aeroalpes.modulos.precios_dinamicos.infraestructura.tablas import demanda, reservas
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1.eventos import TOPICO, EventosReserva, Tramo
 from seedwork.infraestructura.base_datos import insertar_si_falta
-from seedwork.infraestructura.declaracion import message_handler
+from seedwork.infraestructura.proyecciones import proyeccion
 
 
-@message_handler(TOPICO, suscripcion="aeroalpes-precios-eventos", permanentes=(ValueError,))
+@proyeccion(
+    "demanda",
+    topic=TOPICO,
+    tablas=[demanda, reservas],
+    suscripcion="aeroalpes-precios-eventos",
+    permanentes=(ValueError,),
+)
 def proyectar(evento: EventosReserva, sesion: Session) -> None:
     """Aplica un evento en la transacción que lo anota en el inbox: cada uno cuenta una vez, aunque llegue dos."""
     if evento.reserva_creada is not None and evento.reserva_creada.tramos is not None:
