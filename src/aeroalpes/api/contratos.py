@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -283,6 +283,21 @@ class Precio(BaseModel):
     destino: str
     precio: int
     demanda: int
+
+
+class DiaReservado(BaseModel):
+    """Un día, en UTC, y cuántas reservas se hicieron."""
+
+    dia: date
+    reservas: int
+
+
+class Historia(BaseModel):
+    """Cuánto se reservó una ruta: los últimos días, hasta noventa, que tuvieron alguna reserva, en orden."""
+
+    origen: str
+    destino: str
+    dias: list[DiaReservado]
 
 
 class Envio(BaseModel):

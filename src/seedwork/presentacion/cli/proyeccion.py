@@ -22,7 +22,7 @@ from seedwork.presentacion.cli.carga import con_mensajeria
 from seedwork.presentacion.cli.grupo import Grupo
 from seedwork.presentacion.cli.salida import barra, escribir_json, escribir_tabla, opcion_json
 
-_opcion_inquilino = click.option("--inquilino", metavar="SCHEMA", help="De cuál, si hay un schema por inquilino.")
+_opcion_inquilino = click.option("--inquilino", metavar="SCHEMA", help="De quién, donde hay un schema por inquilino.")
 
 
 @click.group(cls=Grupo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from aeroalpes.modulos.precios_dinamicos.aplicacion.dto import DiaDTO
 from aeroalpes.modulos.precios_dinamicos.dominio.rutas import Ruta
 
 
@@ -12,4 +13,12 @@ class VistaDemanda(Protocol):
 
     def de(self, ruta: Ruta) -> int:
         """Cuántas reservas vivas la tienen; 0 si ninguna."""
+        ...
+
+
+class VistaHistoria(Protocol):
+    """Cuánto se reservó cada ruta, día a día."""
+
+    def de(self, ruta: Ruta, dias: int) -> list[DiaDTO]:
+        """Los últimos `dias` con alguna reserva, del más viejo al más nuevo."""
         ...

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from aeroalpes.modulos.precios_dinamicos.dominio.rutas import Ruta
 from aeroalpes.modulos.precios_dinamicos.infraestructura.tablas import demanda, reservas
+from aeroalpes.modulos.precios_dinamicos.infraestructura.traduccion import rutas_de
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1.eventos import TOPICO, EventosReserva, Tramo
 from seedwork.infraestructura.base_datos import insertar_si_falta
 from seedwork.infraestructura.proyecciones import proyeccion
@@ -43,7 +44,7 @@ class VistaDemandaSQLAlchemy:
 
 
 def _sumar(sesion: Session, id: UUID, tramos: list[Tramo]) -> None:
-    rutas = _rutas(tramos)
+    rutas = rutas_de(tramos)
     fila = {"id": id, "rutas": [[ruta.origen, ruta.destino] for ruta in rutas], "cancelada": False}
     if insertar_si_falta(sesion, reservas, fila, "id"):  # si ya está, es que se supo antes que se canceló
         _mover(sesion, rutas, 1)
@@ -56,12 +57,6 @@ def _restar(sesion: Session, id: UUID) -> None:
         _mover(sesion, [Ruta(*ruta) for ruta in rutas], -1)
     else:
         insertar_si_falta(sesion, reservas, {"id": id, "rutas": [], "cancelada": True}, "id")
-
-
-def _rutas(tramos: list[Tramo]) -> list[Ruta]:
-    """Sin repetir, y siempre en el mismo orden: dos reservas que comparten rutas no se bloquean una a otra."""
-    unicas = {Ruta.entre(tramo.origen, tramo.destino) for tramo in tramos}
-    return sorted(unicas, key=lambda ruta: (ruta.origen, ruta.destino))
 
 
 def _mover(sesion: Session, rutas: Iterable[Ruta], cuanto: int) -> None:
