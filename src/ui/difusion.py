@@ -61,22 +61,27 @@ class Difusion:
         """Cuántos eventos hay ahora en la ventana."""
         return min(self._fin, self.ventana)
 
-    def publicar(self, evento: Mapping[str, Any]) -> bool:
-        """Reparte un CloudEvent; no espera a nadie.
+    def publicar(self, evento: Mapping[str, Any]) -> Entrada | None:
+        """Reparte un CloudEvent y da su entrada; no espera a nadie.
 
-        Devuelve False, sin error, si ya se había visto o si no es un evento que se pueda repartir (queda registrado):
+        Devuelve None, sin error, si ya se había visto o si no es un evento que se pueda repartir (queda registrado):
         un mensaje malo no detiene a los que vienen detrás.
         """
         id_evento = evento.get("id")
         if isinstance(id_evento, str) and id_evento in self._secuencias:
-            return False
-        entrada = convertir(evento)
-        return entrada is not None and self.repartir(entrada)
+            return None
+        try:
+            entrada = _entrada(evento)
+        except (TypeError, ValueError, RecursionError) as error:
+            _registro.error("evento_no_repartido", id=str(id_evento)[:100], motivo=str(error))
+            return None
+        self.repartir(entrada)
+        return entrada
 
-    def repartir(self, entrada: Entrada) -> bool:
-        """Como `publicar`, con un evento ya convertido, que así puede estar en dos anillos y una vez en memoria."""
+    def repartir(self, entrada: Entrada) -> None:
+        """Como `publicar`, con la entrada de otro anillo: el evento está en los dos y una vez en memoria."""
         if entrada.id in self._secuencias:
-            return False
+            return
         self._anillo[self._fin % self._capacidad] = entrada
         self._secuencias[entrada.id] = self._fin
         self._fin += 1
@@ -84,7 +89,6 @@ class Difusion:
             del self._secuencias[next(iter(self._secuencias))]
         for lector in self._lectores:
             lector.novedad.set()
-        return True
 
     def abrir(self, desde: str | None = None, id_reserva: str | None = None) -> "Lector":
         """Un lector nuevo: en vivo si `desde` es None; la ventana entera si es vacío; si no, lo posterior a ese id.
@@ -150,15 +154,6 @@ class Lector:
                 if self.id_reserva is None or entrada.id_reserva == self.id_reserva:
                     return entrada
             await self.novedad.wait()
-
-
-def convertir(evento: Mapping[str, Any]) -> Entrada | None:
-    """El evento en la forma en que se reparte; None, con un registro, si no es un evento que se pueda repartir."""
-    try:
-        return _entrada(evento)
-    except (TypeError, ValueError, RecursionError) as error:
-        _registro.error("evento_no_repartido", id=str(evento.get("id"))[:100], motivo=str(error))
-        return None
 
 
 def _entrada(evento: Mapping[str, Any]) -> Entrada:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ui.difusion import Difusion, convertir
+from ui.difusion import Difusion
 
 INTERNO = "interno"
 """El atributo de extensión que lleva, con valor true, lo que sólo recibe quien pide todo."""
@@ -22,9 +22,6 @@ class Reparto:
         self.entera = Difusion() if entera is None else entera
 
     def publicar(self, evento: Mapping[str, Any]) -> None:
-        entrada = convertir(evento)
-        if entrada is None:
-            return
-        self.entera.repartir(entrada)
-        if not evento.get(INTERNO):
+        entrada = self.entera.publicar(evento)
+        if entrada is not None and not evento.get(INTERNO):
             self.publica.repartir(entrada)
