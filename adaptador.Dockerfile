@@ -7,11 +7,13 @@ WORKDIR /app
 RUN useradd --uid 10001 --create-home aeroalpes
 
 COPY sidecar-requirements.txt .
-RUN pip install --no-cache-dir --disable-pip-version-check -r sidecar-requirements.txt
+# El compilador de stubs es para quien desarrolla: aquí ya vienen hechos.
+RUN pip install --no-cache-dir --disable-pip-version-check -r sidecar-requirements.txt \
+    && pip uninstall --yes --quiet grpcio-tools setuptools
 
 ENV SIDECAR_HOST=0.0.0.0
 EXPOSE 50051
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s CMD ["python", "src/sidecar/salud.py"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=180s CMD ["python", "src/sidecar/salud.py"]
 
 COPY protos protos
 COPY src/sidecar src/sidecar

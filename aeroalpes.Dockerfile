@@ -14,7 +14,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check -r suite-requirements
 ENV WEB_CONCURRENCY=2
 EXPOSE 5000
 # Si vive, y no /readyz: sin broker el API sigue aceptando reservas, que esperan en el outbox.
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 5000, timeout=4); c.request('GET', '/health'); raise SystemExit(c.getresponse().status != 200)"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=180s CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/5000 && printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '"]
 
 COPY src/seedwork src/seedwork
 COPY src/aeroalpes src/aeroalpes

@@ -10,7 +10,7 @@ COPY suite-requirements.txt .
 RUN pip install --no-cache-dir --disable-pip-version-check -r suite-requirements.txt
 # Hasta aquí las tres imágenes de la suite son iguales, y comparten estas capas.
 
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s CMD ["test", "-s", "/app/var/notificaciones.listo"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=180s CMD ["test", "-s", "/app/var/notificaciones.listo"]
 
 COPY src/seedwork src/seedwork
 COPY src/aeroalpes src/aeroalpes

@@ -1,7 +1,8 @@
 """La suite de `docker-compose.yml` para las pruebas: en un proyecto y unos puertos suyos, que se borran al acabar.
 
-Se exige con `CONTENEDORES_EXIGIDOS=1`; sin eso, lo que la pide se salta. Hace falta docker-compose, o el complemento
-`docker compose`, y un motor que atienda el API de Docker en un socket (`DOCKER_HOST`, o `/var/run/docker.sock`).
+Se exige con `CONTENEDORES_EXIGIDOS=1`; sin eso, lo que la pide se salta. Hacen falta docker, docker-compose o el
+complemento `docker compose`, y un motor que atienda el API de Docker en un socket (`DOCKER_HOST`, o
+`/var/run/docker.sock`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ import pytest
 from tests.procesos import RAIZ, hasta, puerto_libre
 
 SERVICIOS = ("api", "trabajador", "sidecar", "notificaciones", "ui", "pulsar", "postgres")
-PLAZO_S = 300.0  # construir es aparte
+IMAGENES = {
+    "aeroalpes.Dockerfile": "aeroalpes/flask",
+    "adaptador.Dockerfile": "aeroalpes/adaptador",
+    "notificacion.Dockerfile": "aeroalpes/notificacion",
+    "ui.Dockerfile": "aeroalpes/ui",
+}
+PLAZO_S = 600.0  # construir es aparte
 CONSTRUIR_S = 1200.0
 _ZOCALO = "/var/run/docker.sock"
 
@@ -37,13 +44,12 @@ class Contenedores:
 
     def orden(self, *argumentos: str, plazo_s: float = PLAZO_S) -> str:
         """`docker-compose ARGUMENTOS`: lo que escribió, si salió bien."""
-        hecha = subprocess.run(
-            [*self._compose, *argumentos],
-            cwd=RAIZ, env=self._entorno, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            timeout=plazo_s,
-        )  # fmt: skip
-        assert hecha.returncode == 0, f"{argumentos}: {hecha.stdout[-3000:]}{hecha.stderr[-3000:]}"
-        return hecha.stdout
+        return self._correr([*self._compose, *argumentos], plazo_s)
+
+    def construir(self) -> None:
+        """Las cuatro imágenes, cada una con su `docker build`."""
+        for archivo, imagen in IMAGENES.items():
+            self._correr(["docker", "build", ".", "-f", archivo, "-t", imagen], CONSTRUIR_S)
 
     def dentro(self, servicio: str, *argumentos: str) -> str:
         """Lo que escribe una orden dentro de un contenedor del servicio."""
@@ -51,7 +57,7 @@ class Contenedores:
 
     def de(self, servicio: str) -> list[dict[str, Any]]:
         """Sus contenedores, también los parados, como los describe el motor."""
-        ids = self.orden("ps", "-q", servicio).split()
+        ids = self.orden("ps", "-a", "-q", servicio).split()
         return [self._pedir("GET", f"/containers/{id}/json") for id in ids]
 
     def imagen(self, nombre: str) -> dict[str, Any]:
@@ -75,6 +81,15 @@ class Contenedores:
             return bool(ahora["Running"]) and ahora["Pid"] not in (0, antes["State"]["Pid"])
 
         hasta(otro, f"{servicio} volviera solo", PLAZO_S)
+
+    def _correr(self, orden: list[str], plazo_s: float) -> str:
+        hecha = subprocess.run(
+            orden,
+            cwd=RAIZ, env=self._entorno, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            timeout=plazo_s,
+        )  # fmt: skip
+        assert hecha.returncode == 0, f"{orden}: {hecha.stdout[-3000:]}{hecha.stderr[-3000:]}"
+        return hecha.stdout
 
     def _sanos(self, servicio: str) -> bool:
         estados = [contenedor["State"] for contenedor in self.de(servicio)]
@@ -111,7 +126,7 @@ def en_contenedores() -> Iterator[Contenedores]:
     with httpx.Client(transport=httpx.HTTPTransport(uds=zocalo), base_url="http://docker", timeout=60) as motor:
         contenedores = Contenedores(compose, motor)
         try:
-            contenedores.orden("build", plazo_s=CONSTRUIR_S)
+            contenedores.construir()
             yield contenedores
         finally:
             contenedores.orden("down", "--volumes", "--remove-orphans")
@@ -122,9 +137,6 @@ def _exigidos() -> tuple[list[str], str]:
     if os.environ.get("CONTENEDORES_EXIGIDOS") != "1":
         pytest.skip("Con contenedores sólo se prueba si se pide: CONTENEDORES_EXIGIDOS=1")
     zocalo = os.environ.get("DOCKER_HOST", f"unix://{_ZOCALO}").removeprefix("unix://")
-    compose = [docker] if (docker := shutil.which("docker-compose")) else []
-    if not compose and (docker := shutil.which("docker")):
-        compose = [docker, "compose"]
-    if not compose or not Path(zocalo).is_socket():
-        pytest.fail(f"CONTENEDORES_EXIGIDOS=1 y falta docker-compose o un motor en {zocalo} (DOCKER_HOST)")
-    return compose, zocalo
+    if not shutil.which("docker") or not Path(zocalo).is_socket():
+        pytest.fail(f"CONTENEDORES_EXIGIDOS=1 y falta la orden docker o un motor en {zocalo} (DOCKER_HOST)")
+    return ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"], zocalo
