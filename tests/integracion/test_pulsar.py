@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator
 
 import pulsar
 import pytest
-from tests.contratos.banco import Banco, cuerpos, mensajes, tomar
+from tests.contratos.banco import Banco, cuerpos, mensajes, nada, tomar
 from tests.contratos.banco_pulsar import pulsar as banco_pulsar
 from tests.procesos import RAIZ
 
 from seedwork.infraestructura.brokers import BrokerNoDisponible, Mensaje, URLBrokerInvalida, conectar
 from seedwork.infraestructura.brokers.pulsar import estado
 from seedwork.infraestructura.brokers.pulsar import letras as letras_pulsar
+from seedwork.infraestructura.brokers.pulsar import suscripcion as suscripcion_pulsar
 from seedwork.infraestructura.brokers.pulsar.direccion import leer_url
 
 
@@ -135,6 +136,23 @@ async def test_los_intentos_sobreviven_a_que_se_resuma_el_estado(banco: Banco, m
     assert llegado._estado._resumido is not None  # type: ignore[attr-defined]
 
 
+async def test_tras_irse_alguien_ni_se_entra_ni_se_da_lo_que_llega_hasta_que_pulsar_acabe_de_repartir(
+    banco: Banco, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suscripcion_pulsar, "_ASIENTO_S", 1.5)
+    topico, nombre = banco.topico(), banco.suscripcion()
+    uno, otro = [await banco.broker().suscribir(nombre, [topico]) for _ in range(2)]
+    await uno.cerrar()
+    salio = time.monotonic()
+    entrando = asyncio.create_task(banco.broker().suscribir(nombre, [topico]))
+    await banco.broker().publicar(mensajes(topico, 1, "k"))
+
+    assert await nada(otro)
+    await entrando
+    assert time.monotonic() - salio > 1.3
+    assert cuerpos(await tomar(otro, 1)) == ["0"]
+
+
 async def test_lo_que_falta_por_dar_no_crece_con_lo_pendiente(banco: Banco) -> None:
     topico = banco.topico()
     await banco.broker().publicar(mensajes(topico, 6_000, "k"))
@@ -142,7 +160,7 @@ async def test_lo_que_falta_por_dar_no_crece_con_lo_pendiente(banco: Banco) -> N
     tomadas = await tomar(suscripcion, 1)
 
     await asyncio.sleep(0.5)
-    assert len(suscripcion._tengo) < 3_000  # type: ignore[attr-defined]
+    assert len(suscripcion._reserva.tengo) < 3_000  # type: ignore[attr-defined]
     await suscripcion.confirmar(tomadas)
     vistos = cuerpos(tomadas)
     while len(vistos) < 6_000:

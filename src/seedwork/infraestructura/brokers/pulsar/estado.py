@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -42,6 +43,8 @@ class Estado:
         self._yo = yo
         self._manos: dict[str, tuple[int, Tramos]] = {}  # desde cuándo (ms), y qué
         self._intentos: dict[str, int] = {}
+        self.ultima_salida = -math.inf  # cuándo se fue alguien por última vez, en el reloj monótono
+        self._al_dia = False
         self._numero = 0
         self._ecos: dict[int, asyncio.Future[None]] = {}
         self._leido: Lugar | None = None
@@ -58,6 +61,7 @@ class Estado:
         self._pendientes = None if desde is None else []
         self._grifo = Grifo(lector.read_next, self._llega, "estado")
         await self.tomar(())
+        self._al_dia = True
 
     def _leer_desde_el_resumen(self, cliente: pulsar.Client) -> tuple[pulsar.Reader, Lugar | None]:
         # Una suscripción impide que Pulsar borre el tópico y lo posterior al último resumen.
@@ -101,16 +105,19 @@ class Estado:
         if contados:
             await self._anotar({"intentos": contados})
 
-    async def cerrar(self) -> None:
-        """Se despide: lo que tenía ya no es de un muerto."""
-        try:
-            if self._grifo is not None:
-                await self._anotar({"manos": {self._yo: None}})
-        except ErrorBroker as error:
-            _log.warning("broker.despedida_perdida", topico=self._topico, error=str(error))  # parecerá que murió
+    async def despedirse(self) -> None:
+        """Anota que va a salir: lo que tenía no es de un muerto."""
         if self._grifo is not None:
+            await self._anotar({"manos": {self._yo: None}, "sale": True})
+
+    async def cerrar(self) -> None:
+        """Anota que ya salió, y deja de leer."""
+        if self._grifo is None or self._lector is None:
+            return
+        try:
+            await self._anotar({"sale": True})
+        finally:
             await self._grifo.cerrar()
-        if self._lector is not None and not self._cliente.cerrado:
             lector = self._lector
             await self._cliente.hacer(lambda _: lector.close())
 
@@ -151,7 +158,12 @@ class Estado:
         for recibido in recibidos:
             id = recibido.message_id()
             try:
-                self._leer((id.ledger_id(), id.entry_id()), _registro(recibido))
+                registro = _registro(recibido)
+                self._leer((id.ledger_id(), id.entry_id()), registro)
+                if registro.get("sale"):
+                    # De lo ocurrido antes de llegar sólo se sabe la hora de quien lo anotó.
+                    hace_s = 0.0 if self._al_dia else max(0.0, time.time() - recibido.publish_timestamp() / 1000)
+                    self.ultima_salida = max(self.ultima_salida, time.monotonic() - hace_s)
             except (ValueError, TypeError, AttributeError) as error:
                 _log.warning("broker.estado_ilegible", topico=self._topico, error=str(error))
 

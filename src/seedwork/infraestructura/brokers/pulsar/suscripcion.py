@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from functools import partial
 
 import pulsar
 import structlog
 
 from seedwork.infraestructura.brokers import (
     BrokerCerrado,
-    BrokerNoDisponible,
     Entrega,
     ErrorBroker,
-    Mensaje,
     compilar_patrones,
 )
 from seedwork.infraestructura.brokers.pulsar.cliente import PLAZO_CIERRE_S, Cliente
@@ -27,36 +25,18 @@ from seedwork.infraestructura.brokers.pulsar.estado import Estado
 from seedwork.infraestructura.brokers.pulsar.formato import a_pulsar, de_pulsar
 from seedwork.infraestructura.brokers.pulsar.grifo import Grifo
 from seedwork.infraestructura.brokers.pulsar.manos import Id
+from seedwork.infraestructura.brokers.pulsar.reserva import Reserva, Tomada
 
 _log = structlog.get_logger(__name__)
 
 _LIBRES_MAXIMO = 2_000  # lo traído que se puede dar ya, antes de dejar de traer: unas cuantas anotaciones
 _TRAIDAS_MAXIMO = 10_000  # lo traído, contando lo de claves que el consumidor retiene
 _BYTES_MAXIMO = 32 * 1024 * 1024
-_LOTE_BYTES = 4 * 1024 * 1024
 _COLA_DEL_CLIENTE = 200
-_HECHAS_MAXIMO = 20_000  # confirmadas hace poco, por si Pulsar se cae sin haberlo asentado y las repite
+_ASIENTO_S = 0.1  # al irse un consumidor, lo que Pulsar puede tardar en dar lo anterior tras haber dado lo posterior
 _TICTAC_MS = 1_000  # con Key_Shared lo retrasado llega un tictac tarde: se pide uno antes y se guarda aquí
 _ESPERA_S = 0.5
 _MOTIVO_MAXIMO = 2_000
-
-
-@dataclass(slots=True)
-class _Tomada:
-    """Un mensaje que Pulsar dio a este consumidor. `orden` es el de llegada."""
-
-    orden: int
-    id: Id
-    consumidor: pulsar.Consumer
-    recibido: pulsar.Message
-    mensaje: Mensaje
-    intentos: int
-    vence_ms: int
-    sospechosa: bool = False
-
-    @property
-    def bytes(self) -> int:
-        return len(self.mensaje.cuerpo)
 
 
 class SuscripcionPulsar:
@@ -76,13 +56,9 @@ class SuscripcionPulsar:
         self._consumidores: list[pulsar.Consumer] = []
         self._grifos: list[Grifo] = []
         self._tareas: set[asyncio.Task[None]] = set()
-        self._tengo: dict[Id, _Tomada] = {}
-        self._hechas: dict[Id, None] = {}
-        self._llegadas: list[_Tomada] = []
-        self._reserva: list[tuple[int, _Tomada]] = []
+        self._reserva = Reserva()
+        self._llegadas: list[Tomada] = []
         self._excepto: Collection[str] = ()
-        self._orden = 0
-        self._bytes = 0
         self._hay_llegadas = asyncio.Event()
         self._hay = asyncio.Event()
         self._cerrada = False
@@ -90,7 +66,7 @@ class SuscripcionPulsar:
     async def abrir(self, topicos: Sequence[str], desde: str) -> None:
         try:
             await self._estado.abrir()
-            self._tareas.add(asyncio.create_task(self._anotar()))
+            self._tareas.add(asyncio.create_task(self._repartir()))
             await self._suscribir(topicos, desde)
         except BaseException:
             await asyncio.shield(self.cerrar())
@@ -126,6 +102,7 @@ class SuscripcionPulsar:
                 _log.warning("broker.sin_explorar", suscripcion=self._nombre, error=str(error))  # se repite enseguida
 
     async def _entrar(self, topicos: list[str], posicion: pulsar.InitialPosition) -> None:
+        await self._asentarse()  # lo que Pulsar leía para el último que se fue lo daría a quien llegue
         consumidor = await self._cliente.hacer(
             lambda cliente: _consumidor(cliente, self._nombre, self._yo, topicos, posicion), pulsar.Consumer.close
         )
@@ -138,90 +115,90 @@ class SuscripcionPulsar:
     # --- tomar ------------------------------------------------------------------------------------------------------
 
     def _llega(self, consumidor: pulsar.Consumer, lote: list[pulsar.Message]) -> None:
+        nuevas: dict[Id, Tomada] = {}
         for recibido in lote:
             original = recibido.message_id()
             id = Id(recibido.topic_name(), original.ledger_id(), original.entry_id(), original.batch_index())
-            if id in self._tengo:
-                continue  # tras reconectar, Pulsar repite lo que ya tenemos
-            if id in self._hechas:  # y también lo que se confirmó mientras no estaba
+            if id in self._reserva.tengo or id in nuevas:
+                continue  # Pulsar repite lo que ya tenemos tras reconectar, o si lo leía cuando entramos
+            if self._reserva.hecha(id):  # y también lo que se confirmó mientras no estaba
                 consumidor.acknowledge(recibido)
                 continue
             mensaje, propias = de_pulsar(recibido, self._cliente.direccion)
-            self._orden += 1
-            tomada = _Tomada(
-                self._orden, id, consumidor, recibido, mensaje, _entero(propias, "intentos"), _entero(propias, "vence")
+            nuevas[id] = Tomada(
+                id, consumidor, recibido, mensaje, _entero(propias, "intentos"), _entero(propias, "vence")
             )
-            self._tengo[id] = tomada
-            self._bytes += tomada.bytes
-            self._llegadas.append(tomada)
+        self._reserva.tomar(nuevas.values())
+        self._llegadas += nuevas.values()
         self._hay_llegadas.set()
         self._regular()
 
-    async def _anotar(self) -> None:
-        """Nada se da sin que conste quién lo tiene: si este proceso muere, se sabrá con qué en las manos."""
-        while True:
-            await self._hay_llegadas.wait()
-            self._hay_llegadas.clear()
-            lote, self._llegadas = self._llegadas, []
-            while True:
-                try:
-                    await self._estado.tomar(list(self._tengo))
-                    break
-                except BrokerCerrado:
-                    return
-                except ErrorBroker as error:
-                    _log.warning("broker.sin_anotar", suscripcion=self._nombre, error=str(error))
-                    await asyncio.sleep(_ESPERA_S)
-            for tomada in lote:
-                contados = self._estado.intentos(tomada.id)
-                tomada.intentos = tomada.intentos if contados is None else contados
-                tomada.sospechosa = self._estado.de_un_muerto(tomada.id)
-                self._reservar(tomada)
+    async def _asentarse(self) -> bool:
+        """Si alguien acaba de irse, espera a que Pulsar acabe de repartir lo que tenía; dice si hizo falta."""
+        falta_s = self._estado.ultima_salida + _ASIENTO_S - time.monotonic()
+        if falta_s > 0:
+            await asyncio.sleep(falta_s)
+        return falta_s > 0
 
-    def _reservar(self, tomada: _Tomada) -> None:
-        if self._tengo.get(tomada.id) is not tomada:
+    async def _repartir(self) -> None:
+        """Nada se da sin que conste quién lo tiene: si este proceso muere, se sabrá con qué en las manos."""
+        with suppress(BrokerCerrado):
+            while True:
+                await self._hay_llegadas.wait()
+                cuantas = await self._anotar()
+                # Lo que otros anotaron antes ya se leyó: si lo recién llegado era de quien se despidió, ya se sabe.
+                if await self._asentarse():
+                    cuantas = await self._anotar()
+                lote, self._llegadas = self._llegadas[:cuantas], self._llegadas[cuantas:]
+                for tomada in lote:
+                    contados = self._estado.intentos(tomada.id)
+                    tomada.intentos = tomada.intentos if contados is None else contados
+                    tomada.sospechosa = self._estado.de_un_muerto(tomada.id)
+                    self._poner(tomada)
+
+    async def _anotar(self) -> int:
+        """Anota todo lo que se tiene; dice cuántas llegadas incluye."""
+        while True:
+            self._hay_llegadas.clear()
+            cuantas = len(self._llegadas)
+            try:
+                await self._estado.tomar(list(self._reserva.tengo))
+            except BrokerCerrado:
+                raise
+            except ErrorBroker as error:
+                _log.warning("broker.sin_anotar", suscripcion=self._nombre, error=str(error))
+                await asyncio.sleep(_ESPERA_S)
+            else:
+                return cuantas
+
+    def _poner(self, tomada: Tomada) -> None:
+        if not self._reserva.tiene(tomada):
             return
         # Pulsar puede dar lo retrasado hasta un tictac antes.
         antes_s = tomada.vence_ms / 1000 - time.time() if tomada.vence_ms else 0
         if antes_s > 0:
-            asyncio.get_running_loop().call_later(antes_s, self._reservar, tomada)
+            asyncio.get_running_loop().call_later(antes_s, self._poner, tomada)
             return
-        heapq.heappush(self._reserva, (tomada.orden, tomada))
+        self._reserva.poner(tomada)
         self._hay.set()
 
     async def recibir(self, maximo: int, excepto: Collection[str] = ()) -> list[Entrega]:
         while not (self._cerrada or self._cliente.cerrado):
             self._hay.clear()
             self._excepto = excepto
-            tomadas = self._sacar(maximo, excepto)
+            tomadas = self._reserva.sacar(maximo, excepto)
             self._regular()
             if tomadas:
                 return [Entrega(t.mensaje, t.intentos, t.sospechosa, t) for t in tomadas]
             await self._hay.wait()
         return []
 
-    def _sacar(self, maximo: int, excepto: Collection[str]) -> list[_Tomada]:
-        tomadas: list[_Tomada] = []
-        apartadas: list[tuple[int, _Tomada]] = []
-        ocupados = 0
-        while self._reserva and len(tomadas) < maximo and ocupados < _LOTE_BYTES:
-            orden, tomada = heapq.heappop(self._reserva)
-            if tomada.mensaje.clave is not None and tomada.mensaje.clave in excepto:
-                apartadas.append((orden, tomada))
-            else:
-                tomadas.append(tomada)
-                ocupados += tomada.bytes
-        for apartada in apartadas:
-            heapq.heappush(self._reserva, apartada)
-        return tomadas
-
     def _regular(self) -> None:
         """Trae más o deja de traer: la memoria no crece con lo que haya pendiente."""
-        traidas = len(self._llegadas) + len(self._reserva)
-        libres = traidas
+        libres = traidas = len(self._llegadas) + self._reserva.por_dar()
         if self._excepto and traidas >= _LIBRES_MAXIMO:
-            libres -= sum(tomada.mensaje.clave in self._excepto for _, tomada in self._reserva)
-        caben = libres < _LIBRES_MAXIMO and traidas < _TRAIDAS_MAXIMO and self._bytes < _BYTES_MAXIMO
+            libres = len(self._llegadas) + self._reserva.por_dar(self._excepto)
+        caben = libres < _LIBRES_MAXIMO and traidas < _TRAIDAS_MAXIMO and self._reserva.bytes < _BYTES_MAXIMO
         for grifo in self._grifos:
             grifo.abrir() if caben else grifo.cortar()
 
@@ -279,21 +256,17 @@ class SuscripcionPulsar:
                     await self._estado.contar(tomada.id, entrega.intentos)
                 tomada.intentos = entrega.intentos
         for tomada in self._mias(entregas):
-            self._reservar(tomada)
+            self._poner(tomada)
 
-    def _mias(self, entregas: Iterable[Entrega]) -> list[_Tomada]:
+    def _mias(self, entregas: Iterable[Entrega]) -> list[Tomada]:
         """Las que siguen en manos de este consumidor: de las demás responde otro."""
-        referencias: list[_Tomada] = [entrega.referencia for entrega in entregas]
-        return [] if self._cerrada else [t for t in referencias if self._tengo.get(t.id) is t]
+        referencias: list[Tomada] = [entrega.referencia for entrega in entregas]
+        return [] if self._cerrada else [t for t in referencias if self._reserva.tiene(t)]
 
-    def _confirmar(self, tomadas: Iterable[_Tomada]) -> None:
+    def _confirmar(self, tomadas: Iterable[Tomada]) -> None:
         # El cliente junta las confirmaciones y las manda por su cuenta: no espera a nadie.
         for tomada in tomadas:
-            if self._tengo.pop(tomada.id, None) is not None:
-                self._bytes -= tomada.bytes
-                self._hechas[tomada.id] = None
-                if len(self._hechas) > _HECHAS_MAXIMO:
-                    del self._hechas[next(iter(self._hechas))]
+            if self._reserva.soltar(tomada):
                 try:
                     tomada.consumidor.acknowledge(tomada.recibido)
                 except pulsar.PulsarException as error:
@@ -314,24 +287,24 @@ class SuscripcionPulsar:
         for tarea in self._tareas:
             tarea.cancel()
         await asyncio.gather(*self._tareas, *(grifo.cerrar() for grifo in self._grifos), return_exceptions=True)
+        limite = asyncio.get_running_loop().time() + PLAZO_CIERRE_S
         # Primero la despedida: quien reciba lo nuestro debe saber que no morimos con ello.
-        try:
-            async with asyncio.timeout(PLAZO_CIERRE_S):
-                await self._estado.cerrar()
-        except (TimeoutError, BrokerNoDisponible, BrokerCerrado):
-            _log.warning("broker.despedida_perdida", suscripcion=self._nombre)
-        await asyncio.gather(*(self._salir(consumidor) for consumidor in self._consumidores))
-        self._tengo.clear()
+        for paso in (self._estado.despedirse, self._salir, self._estado.cerrar):
+            try:
+                async with asyncio.timeout_at(limite):
+                    await paso()
+            except (TimeoutError, ErrorBroker) as error:
+                # Si no hubo tiempo, al cerrarse la conexión Pulsar da lo nuestro a otros.
+                _log.warning("broker.salida_a_medias", suscripcion=self._nombre, error=str(error))
         self._llegadas.clear()
-        self._reserva.clear()
+        self._reserva.vaciar()
 
-    async def _salir(self, consumidor: pulsar.Consumer) -> None:
-        try:
-            async with asyncio.timeout(PLAZO_CIERRE_S):
-                await self._cliente.hacer(lambda _: consumidor.close())
-        except (TimeoutError, ErrorBroker) as error:
-            # Al cerrarse la conexión, Pulsar da lo nuestro a otros.
-            _log.warning("broker.salida_perdida", suscripcion=self._nombre, error=str(error))
+    async def _salir(self) -> None:
+        await asyncio.gather(*(self._cliente.hacer(partial(_cerrar, consumidor)) for consumidor in self._consumidores))
+
+
+def _cerrar(consumidor: pulsar.Consumer, _: pulsar.Client) -> None:
+    consumidor.close()
 
 
 def _consumidor(
