@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,7 +26,7 @@ from seedwork.infraestructura.brokers.pulsar.formato import Sobre
 
 T = TypeVar("T")
 PLAZO_S = 8
-PLAZO_CIERRE_S = 4  # de cada paso al cerrar: con el broker caído también se acaba
+PLAZO_CIERRE_S = 2  # de una suscripción, y del cliente: también con el broker colgado
 _EN_VUELO = 1_000
 _PENDIENTES_MAXIMO = 100_000
 _SIN_REMEDIO = (
@@ -132,13 +133,27 @@ class Cliente:
         if self.cerrado:
             return
         self.cerrado = True
+        limite = asyncio.get_running_loop().time() + PLAZO_CIERRE_S
         if self._tareas:
-            await asyncio.wait(self._tareas, timeout=PLAZO_CIERRE_S)
-        loop = asyncio.get_running_loop()
+            await asyncio.wait(self._tareas, timeout=PLAZO_CIERRE_S / 2)
         if self._cliente is not None:
-            tarea = loop.run_in_executor(self._hilos, _cerrar, self._cliente)
-            await asyncio.wait([tarea], timeout=PLAZO_CIERRE_S)
-        self._hilos.shutdown(wait=False)
+            await _en_un_hilo(partial(_cerrar, self._cliente), limite)
+        self._hilos.shutdown(wait=False, cancel_futures=True)
+
+
+async def _en_un_hilo(funcion: Callable[[], None], limite: float) -> None:
+    """Corre en un hilo suyo, que no retiene al proceso: los demás pueden estar todos esperando a un broker colgado."""
+    loop = asyncio.get_running_loop()
+    hecho: asyncio.Future[None] = loop.create_future()
+
+    def correr() -> None:
+        funcion()
+        _avisar(loop, hecho)
+
+    threading.Thread(target=correr, daemon=True).start()
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(limite):
+            await hecho
 
 
 def _conectar(direccion: Direccion) -> pulsar.Client:
