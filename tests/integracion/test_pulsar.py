@@ -8,18 +8,20 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pulsar
 import pytest
 from tests.contratos.banco import Banco, cuerpos, mensajes, nada, tomar
 from tests.contratos.banco_pulsar import pulsar as banco_pulsar
-from tests.procesos import RAIZ
+from tests.procesos import RAIZ, Proceso
 
-from seedwork.infraestructura.brokers import BrokerNoDisponible, Mensaje, URLBrokerInvalida, conectar
+from seedwork.infraestructura.brokers import BrokerCerrado, BrokerNoDisponible, Mensaje, URLBrokerInvalida, conectar
 from seedwork.infraestructura.brokers.pulsar import estado
 from seedwork.infraestructura.brokers.pulsar import letras as letras_pulsar
 from seedwork.infraestructura.brokers.pulsar import suscripcion as suscripcion_pulsar
+from seedwork.infraestructura.brokers.pulsar.cliente import PLAZO_CIERRE_S
 from seedwork.infraestructura.brokers.pulsar.direccion import leer_url
 
 
@@ -92,6 +94,36 @@ async def test_sin_broker_publicar_y_suscribir_lo_dicen_en_su_plazo() -> None:
     assert time.monotonic() - empezo < 11
     await broker.cerrar()
     assert time.monotonic() - empezo < 20
+
+
+@pytest.fixture
+def mudo() -> Iterator[str]:
+    """La URL de un servidor que acepta conexiones y nunca contesta."""
+    with socket.create_server(("127.0.0.1", 0)) as servidor:
+        direccion = f"127.0.0.1:{servidor.getsockname()[1]}"
+        yield f"pulsar://{direccion}?admin=http://{direccion}"
+
+
+async def test_ante_un_broker_colgado_se_cierra_en_su_plazo_aunque_todos_los_hilos_lo_esperen(mudo: str) -> None:
+    broker = conectar(mudo)
+    enviando = [asyncio.create_task(broker.publicar(mensajes(f"a.b{i}", 1))) for i in range(12)]
+    await asyncio.sleep(0.2)
+    empezo = time.monotonic()
+    await broker.cerrar()
+
+    assert time.monotonic() - empezo < PLAZO_CIERRE_S + 0.5
+    fallos = await asyncio.gather(*enviando, return_exceptions=True)
+    assert {type(fallo) for fallo in fallos} == {BrokerCerrado}
+
+
+async def test_ante_un_broker_colgado_un_trabajador_para_en_lo_que_da_un_contenedor(mudo: str, tmp_path: Path) -> None:
+    orden = [sys.executable, "-m", "tests.contratos.trabajador", mudo, "colgado", "a.b", str(tmp_path / "diario")]
+    trabajador = Proceso(orden, {"PYTHONPATH": f"{RAIZ}/src"}, tmp_path / "salida", RAIZ)
+    try:
+        await asyncio.to_thread(trabajador.espera_texto, "sin_broker")
+        assert await asyncio.to_thread(trabajador.parar, plazo_s=8) == 0
+    finally:
+        trabajador.matar()
 
 
 async def test_un_cliente_cualquiera_ve_la_clave_y_los_atributos_de_cloudevents(

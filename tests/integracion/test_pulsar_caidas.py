@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.contratos.banco import PLAZO_S, cuerpos, mensajes, tomar
 from tests.contratos.banco_pulsar import url_de_pulsar
 from tests.integracion.pulsar_privado import PulsarPrivado, token
-from tests.procesos import RAIZ, Proceso
 
 from seedwork.infraestructura.brokers import Broker, BrokerNoDisponible, ErrorBroker, Mensaje, Suscripcion, conectar
-from seedwork.infraestructura.brokers.pulsar.cliente import PLAZO_CIERRE_S
 
 PLAZO_CLARO_S = 10.0
 CLAVES = 5
-_ETERNO = """
-import asyncio, sys
-from pydantic import BaseModel
-from seedwork import Mensajeria
-
-class Nada(BaseModel):
-    pass
-
-mensajeria = Mensajeria(sys.argv[1], servicio="eterno")
-
-@mensajeria.on_event("eterno", use_case_name="eterno")
-async def no_acabar(evento: Nada) -> None:
-    sys.stdout.write("empezado\\n")
-    await asyncio.Event().wait()
-
-mensajeria.run()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +31,11 @@ def servidor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulsarPrivado
 
 
 async def _falla_pronto(broker: Broker) -> None:
-    async with asyncio.timeout(PLAZO_CLARO_S):
-        fallos = await asyncio.gather(broker.publicar(mensajes("a", 1)), broker.comprobar(), return_exceptions=True)
-    assert [type(fallo) for fallo in fallos] == [BrokerNoDisponible] * 2
+    for accion in (lambda: broker.publicar(mensajes("a", 1)), broker.comprobar):
+        empezo = time.monotonic()
+        with pytest.raises(BrokerNoDisponible):
+            await accion()
+        assert time.monotonic() - empezo < PLAZO_CLARO_S
 
 
 async def _publica_cuando_puede(broker: Broker, lote: list[Mensaje], plazo_s: float = 90) -> None:
@@ -109,14 +90,14 @@ async def test_parado_y_arrancado_a_mitad_nada_se_pierde_ni_se_desordena(servido
 async def test_colgado_lo_dice_a_tiempo_se_cierra_igual_y_al_volver_sigue(servidor: PulsarPrivado) -> None:
     broker, otro = conectar(servidor.url), conectar(servidor.url)
     suscripcion = await broker.suscribir("colgado", ["colgado"])
-    await otro.suscribir("otra", ["colgado"])
     await broker.publicar(mensajes("colgado", 2))
     await suscripcion.confirmar(await tomar(suscripcion, 2))
     servidor.senal(signal.SIGSTOP)
     try:
-        async with asyncio.timeout(2 * PLAZO_CIERRE_S + 1):
-            await otro.cerrar()
         await _falla_pronto(broker)
+        empezo = time.monotonic()
+        await otro.cerrar()
+        assert time.monotonic() - empezo < 15
     finally:
         servidor.senal(signal.SIGCONT)
 
@@ -126,24 +107,6 @@ async def test_colgado_lo_dice_a_tiempo_se_cierra_igual_y_al_volver_sigue(servid
         while "2" not in vistos:
             vistos |= set(cuerpos(await suscripcion.recibir(10)))
     await broker.cerrar()
-
-
-async def test_un_trabajador_para_en_lo_que_da_un_contenedor_aunque_nada_termine(
-    servidor: PulsarPrivado, tmp_path: Path
-) -> None:
-    await conectar(servidor.url).publicar([Mensaje(topico="eterno", cuerpo=b"{}", clave=f"{i}") for i in range(20)])
-    trabajador = Proceso(
-        [sys.executable, "-c", _ETERNO, servidor.url], {"PYTHONPATH": f"{RAIZ}/src"}, tmp_path / "salida", RAIZ
-    )
-    try:
-        await asyncio.to_thread(trabajador.espera_texto, "empezado")
-        servidor.senal(signal.SIGSTOP)
-        try:
-            assert await asyncio.to_thread(trabajador.parar, plazo_s=8.5) == 0
-        finally:
-            servidor.senal(signal.SIGCONT)
-    finally:
-        trabajador.matar()
 
 
 async def test_con_tls_token_y_solo_el_puerto_del_broker_hay_comodines_y_desde_el_fin(servidor: PulsarPrivado) -> None:

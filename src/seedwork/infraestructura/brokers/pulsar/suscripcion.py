@@ -147,7 +147,7 @@ class SuscripcionPulsar:
                 await self._hay_llegadas.wait()
                 cuantas = await self._anotar()
                 # Lo que otros anotaron antes ya se leyó: si lo recién llegado era de quien se despidió, ya se sabe.
-                if await self._asentarse():
+                if await self._asentarse() and len(self._llegadas) > cuantas:
                     cuantas = await self._anotar()
                 lote, self._llegadas = self._llegadas[:cuantas], self._llegadas[cuantas:]
                 for tomada in lote:
