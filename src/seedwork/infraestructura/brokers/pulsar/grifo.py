@@ -52,6 +52,8 @@ class Grifo:
                 lote = self._vaciar()
                 if not lote and (primero := await loop.run_in_executor(self._hilo, self._uno, _ESPERA_MS)) is not None:
                     lote = [primero]
+            except pulsar.AlreadyClosed:
+                return  # lo cerró este mismo programa: no volverá
             except pulsar.PulsarException as error:
                 _log.warning("broker.sin_recibir", de=self._nombre, error=str(error))  # el cliente reconecta él solo
                 await asyncio.sleep(_ESPERA_MS / 1000)
