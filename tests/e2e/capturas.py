@@ -97,7 +97,8 @@ def _abrir(navegador: Chrome, captura: Captura, direccion: str) -> None:
 
 
 def _retratar(navegador: Chrome, captura: Captura) -> str:
-    """Con la mejor calidad que quepa en `MAXIMO_BYTES`."""
+    """Con la mejor calidad que quepa en `MAXIMO_BYTES`, en una ventana en la que cabe la página entera."""
+    ajustar(navegador, captura.ancho_px, navegador.execute_script("return document.documentElement.scrollHeight"))
     medir = "const z = document.querySelector(arguments[0]).getBoundingClientRect(); return [z.top + scrollY, z.height]"
     arriba, alto = navegador.execute_script(medir, captura.desde)
     alto_px = min(round(alto), captura.alto_px)
@@ -105,7 +106,7 @@ def _retratar(navegador: Chrome, captura: Captura) -> str:
     for calidad in range(90, 0, -10):
         foto = navegador.execute_cdp_cmd(
             "Page.captureScreenshot",
-            {"format": "webp", "quality": calidad, "clip": zona, "captureBeyondViewport": True},
+            {"format": "webp", "quality": calidad, "clip": zona},
         )
         svg = _svg(foto["data"], captura, alto_px)
         if len(svg) <= MAXIMO_BYTES:
