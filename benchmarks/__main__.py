@@ -18,6 +18,7 @@ NECESITA = {
     "despacho": None,
     "recorrido": None,
     "outbox": "TEST_POSTGRES_URL",
+    "reposo": "TEST_POSTGRES_URL",
     "redis": "TEST_REDIS_URL",
     "rabbitmq": "TEST_RABBITMQ_URL",
     "kafka": "TEST_KAFKA_URL",

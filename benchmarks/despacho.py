@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
+from benchmarks.vecinos_despacho import vecinos
+
 from seedwork.aplicacion.bus import Bus
 from seedwork.aplicacion.comandos import Comando
 from seedwork.aplicacion.modulo import Modulo
@@ -149,28 +151,16 @@ def caminos(bus: Bus) -> Iterator[Camino]:
     yield "async a secas", repetir_async(sumar_async, SumarAsync(1))
     yield "seedwork, async def", repetir_async(bus.ejecutar_async, SumarAsync(1))
     yield "seedwork, comando y evento en una transacción", repetir(bus.ejecutar, SumarConEvento(1))
-    yield from vecinos()
-
-
-def vecinos() -> Iterator[Camino]:
-    try:
-        import mediatr  # type: ignore[import-not-found]
-    except ImportError:
-        return
-    mediator = mediatr.Mediator()
-
-    async def atender(peticion: SumarAsync) -> int:
-        return peticion.a + 1
-
-    mediatr.Mediator.register_handler(atender)
-    yield "mediatr, async def", repetir_async(mediator.send_async, SumarAsync(1))
+    for nombre, llamar, mensaje, es_async in vecinos():
+        yield nombre, (repetir_async if es_async else repetir)(llamar, mensaje)
 
 
 def medir(veces: int) -> dict[str, float]:
     bus = armar()
     cifras: dict[str, list[float]] = {}
+    todos = list(caminos(bus))
     for _ in range(VUELTAS):
-        for nombre, camino in caminos(bus):
+        for nombre, camino in todos:
             empezo = time.perf_counter()
             camino(veces)
             cifras.setdefault(nombre, []).append(veces / (time.perf_counter() - empezo))

@@ -1,8 +1,8 @@
 """El relay del outbox frente a un bucle ordenado escrito a mano, en la misma base y la misma corrida.
 
 `python -m benchmarks.outbox [URL] [FILAS]`; sin URL, la de `TEST_POSTGRES_URL`. Los dos leen lotes de 500, los dan a un
-broker que sólo cuenta y los marcan. Mensajes de 200 bytes; mediana de cinco vueltas alternadas. Con python-cqrs
-instalado (`pip install python-cqrs`), se dice además qué hace su productor con lo mismo.
+broker que sólo cuenta y los marcan. Mensajes de 200 bytes; mediana de cinco vueltas alternadas. Donde esté python-cqrs
+(`make bench-vecinos`) se dice además qué hace su productor en la misma base.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
+from benchmarks.vecinos_outbox import con_python_cqrs
 from sqlalchemy import Engine, text, update
 from tests.integracion.seedwork.bases import base_nueva
 from tests.servidores import urls
@@ -104,6 +105,8 @@ async def medir(motor: Engine, filas: int) -> None:
     for nombre, valor in medianas.items():
         sys.stdout.write(f"{nombre:30} {valor:10,.0f} mensajes/s\n")
     sys.stdout.write(f"relay {medianas['relay'] / medianas['bucle a mano']:.2f} (meta 0.85)\n")
+    if (ajeno := await con_python_cqrs(motor, filas // 20)) is not None:
+        sys.stdout.write(f"{'productor de python-cqrs':30} {ajeno:10,.0f} mensajes/s, con {filas // 20:,} filas\n")
 
 
 def main(filas: int) -> None:
