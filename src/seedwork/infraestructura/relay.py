@@ -27,6 +27,7 @@ _log = structlog.get_logger(__name__)
 LOTE = 500
 ARRIENDO_S = 6.0  # lo que tarda otro relay en tomar los carriles de uno que murió
 _RESPALDO_S = 0.5
+_RESPALDO_POR_VUELTA = 10
 _ESPERA_MAXIMA_S = 5.0
 _PURGA_S = 60.0
 _PAUSA_MAXIMA_S = 0.02
@@ -83,6 +84,7 @@ class Relay:
         fallos, pausa_s, ultima = 0, 0.0, 0.0
         while not self._parado.is_set():
             self._despertar.clear()
+            empezo = time.monotonic()
             try:
                 publicados = await self._vuelta()
                 fallos = 0
@@ -96,7 +98,10 @@ class Relay:
                 espera_s = min(_ESPERA_MAXIMA_S, 0.1 * 2.0 ** min(fallos, 10))
                 await _ocurre(self._parado, espera_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
             elif not publicados:
-                await _ocurre(self._despertar, _RESPALDO_S)
+                # Mirar puede costar, con mucho retenido detrás de lo estacionado: entonces se mira menos.
+                costo_s = time.monotonic() - empezo
+                respaldo_s = min(_ESPERA_MAXIMA_S, max(_RESPALDO_S, _RESPALDO_POR_VUELTA * costo_s))
+                await _ocurre(self._despertar, respaldo_s)
             elif publicados < LOTE:
                 # Lo que llega seguido se junta: cada vuelta cuesta dos transacciones. Lo que llega solo no espera.
                 seguido = time.monotonic() - ultima < _SEGUIDO_S

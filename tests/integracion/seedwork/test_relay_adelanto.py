@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -125,3 +126,21 @@ async def test_si_otro_toma_los_carriles_lo_leido_por_adelantado_se_olvida(bus: 
         await asyncio.sleep(0.3)
     assert broker.ids == IDS[:LOTE]
     assert pendientes(bus) == len(IDS)  # los marcará quien ahora tiene los carriles
+
+
+async def test_en_reposo_lo_que_cuesta_mirar_se_mira_menos(bus: Sistema, monkeypatch: pytest.MonkeyPatch) -> None:
+    miradas, leer = [], sql.leer
+
+    def despacio(*argumentos: Any) -> Any:
+        time.sleep(0.1)
+        miradas.append(time.monotonic())
+        return leer(*argumentos)
+
+    async def sin_avisos(*_: Any) -> None: ...
+
+    monkeypatch.setattr(sql, "leer", despacio)
+    monkeypatch.setattr(modulo_relay, "vigilar", sin_avisos)
+    monkeypatch.setattr(modulo_relay, "_RESPALDO_S", 0.01)
+    async with en_marcha(bus, BrokerFalso()):
+        await hasta(lambda: len(miradas) >= 4, 15)
+    assert miradas[3] - miradas[2] > 0.8
