@@ -29,6 +29,12 @@ def _leer(valor: Any) -> datetime:
     return datetime.fromisoformat(valor)
 
 
+def _leer_dia(valor: Any) -> date:
+    if not isinstance(valor, str) or not _DIA.fullmatch(valor):
+        raise ValueError("un día se escribe como 2022-11-22")
+    return date.fromisoformat(valor)
+
+
 def _a_utc(fecha: datetime) -> datetime:
     try:
         return fecha.astimezone(UTC)
@@ -55,6 +61,12 @@ Fecha = Annotated[
     BeforeValidator(_leer),
     AfterValidator(_a_utc),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_RFC3339.pattern}$"}),
+]
+_DIA = re.compile(r"\d{4}-\d{2}-\d{2}")
+Dia = Annotated[
+    date,
+    BeforeValidator(_leer_dia),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_DIA.pattern}$"}),
 ]
 _FECHA = WithJsonSchema({"type": "string", "format": "date-time"})
 FechaHora = Annotated[datetime, PlainSerializer(_en_segundos, return_type=str), _FECHA]
@@ -108,6 +120,20 @@ class PagoNuevo(_Entrada):
     medio: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_SIN_CONTROL)]
 
 
+class HotelNuevo(_Entrada):
+    """Una noche de hotel; `fecha` es su día."""
+
+    hotel: Nombre
+    fecha: Dia
+
+
+class VehiculoNuevo(_Entrada):
+    """Un vehículo por días enteros; `edad_conductor`, en años."""
+
+    dias: Annotated[int, Field(ge=1, le=1000)]
+    edad_conductor: Annotated[int, Field(ge=0, le=150)]
+
+
 class ReservaNueva(_Entrada):
     """Una reserva por hacer."""
 
@@ -115,6 +141,8 @@ class ReservaNueva(_Entrada):
     itinerarios: list[ItinerarioNuevo]
     pasajeros: list[PasajeroNuevo] = Field(default_factory=list)
     pago: PagoNuevo | None = None
+    hotel: HotelNuevo | None = None
+    vehiculo: VehiculoNuevo | None = None
 
 
 class Locacion(BaseModel):
@@ -145,6 +173,16 @@ class Pasajero(BaseModel):
     tipo: str
 
 
+class Hotel(BaseModel):
+    hotel: str
+    fecha: date
+
+
+class Vehiculo(BaseModel):
+    dias: int
+    edad_conductor: int
+
+
 class Reserva(BaseModel):
     """Una reserva hecha."""
 
@@ -156,6 +194,8 @@ class Reserva(BaseModel):
     fecha_actualizacion: FechaHora
     itinerarios: list[Itinerario]
     pasajeros: list[Pasajero]
+    hotel: Hotel | None
+    vehiculo: Vehiculo | None
 
 
 class Pagina(BaseModel):

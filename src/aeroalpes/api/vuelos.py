@@ -128,6 +128,8 @@ def _a_comando(cuerpo: contratos.ReservaNueva) -> CrearReserva:
         itinerarios=tuple(_a_itinerario(itinerario) for itinerario in cuerpo.itinerarios),
         pasajeros=tuple(pasajero.tipo for pasajero in cuerpo.pasajeros),
         medio_pago=cuerpo.pago.medio if cuerpo.pago else None,
+        hotel=dto.HotelDTO(hotel.hotel, hotel.fecha) if (hotel := cuerpo.hotel) else None,
+        vehiculo=dto.VehiculoDTO(coche.dias, coche.edad_conductor) if (coche := cuerpo.vehiculo) else None,
     )
 
 
@@ -159,4 +161,8 @@ def _a_contrato(reserva: dto.ReservaDTO) -> contratos.Reserva:
         fecha_actualizacion=reserva.fecha_actualizacion,
         itinerarios=[contratos.Itinerario.model_validate(i, from_attributes=True) for i in reserva.itinerarios],
         pasajeros=[contratos.Pasajero(tipo=tipo) for tipo in reserva.pasajeros],
+        hotel=contratos.Hotel(**vars(reserva.hotel)) if reserva.hotel else None,
+        vehiculo=contratos.Vehiculo.model_validate(reserva.vehiculo, from_attributes=True)
+        if reserva.vehiculo
+        else None,
     )

@@ -1,6 +1,7 @@
-"""Una reserva llevada por procesos que mueren en cada punto: `python -m ... CARPETA DESTINO`.
+"""Una reserva con hotel y coche, llevada por procesos que mueren en cada punto: `python -m ... CARPETA EDAD`.
 
-La pasarela lleva su propio libro en un archivo, como lo llevaría un banco: cada clave cobra y devuelve una vez.
+Quien conduce tiene `EDAD` años; si son pocos, cuando se sabe ya está todo lo demás hecho y hay que deshacerlo. La
+pasarela lleva su propio libro en un archivo, como lo llevaría un banco: cada clave cobra y devuelve una vez.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ from sqlalchemy import func, select
 from tests.integracion.muertes import enumerar
 
 from aeroalpes.modulos.gds.modulo import GDS
+from aeroalpes.modulos.hoteles.infraestructura.tablas import noches
+from aeroalpes.modulos.hoteles.modulo import HOTELES
 from aeroalpes.modulos.pagos.aplicacion.puertos import Aceptado, Cargo, PasarelaPagos, Rechazado
 from aeroalpes.modulos.pagos.aplicacion.queries.obtener_pago import ObtenerPago
 from aeroalpes.modulos.pagos.modulo import PAGOS
 from aeroalpes.modulos.sagas.modulo import SAGAS
+from aeroalpes.modulos.vehiculos.infraestructura.tablas import alquileres
+from aeroalpes.modulos.vehiculos.modulo import VEHICULOS
 from aeroalpes.modulos.vuelos.aplicacion import dto
 from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearReserva
 from aeroalpes.modulos.vuelos.aplicacion.queries.obtener_reserva import ObtenerReserva
@@ -61,7 +66,7 @@ class PasarelaConLibro:
 
 def _sistema(carpeta: Path) -> Sistema:
     return bootstrap(
-        [VUELOS, PAGOS, GDS, SAGAS],
+        [VUELOS, PAGOS, GDS, HOTELES, VEHICULOS, SAGAS],
         base_datos=f"sqlite:///{carpeta}/b.db",
         broker=f"embebido:///{carpeta}/broker.db",
         servicio="aeroalpes",
@@ -69,7 +74,7 @@ def _sistema(carpeta: Path) -> Sistema:
     )
 
 
-async def preparar(carpeta: Path, destino: str) -> None:
+async def preparar(carpeta: Path, edad: int) -> None:
     """La base migrada, las suscripciones, y la reserva ya aceptada."""
     sistema = _sistema(carpeta)
     async with Mensajeria(bus=sistema) as mensajeria:
@@ -78,10 +83,17 @@ async def preparar(carpeta: Path, destino: str) -> None:
         datetime(2022, 11, 22, 13, tzinfo=UTC),
         datetime(2022, 11, 22, 15, tzinfo=UTC),
         dto.AeropuertoDTO("BOG", ""),
-        dto.AeropuertoDTO(destino, ""),
+        dto.AeropuertoDTO("JFK", ""),
     )
     itinerarios = (dto.ItinerarioDTO((dto.OdoDTO((dto.SegmentoDTO((leg,)),)),)),)
-    await sistema.ejecutar_async(CrearReserva(id=ID, itinerarios=itinerarios))
+    await sistema.ejecutar_async(
+        CrearReserva(
+            id=ID,
+            itinerarios=itinerarios,
+            hotel=dto.HotelDTO("Dann", date(2022, 11, 22)),
+            vehiculo=dto.VehiculoDTO(3, edad),
+        )
+    )
     sistema.cerrar()
 
 
@@ -99,6 +111,8 @@ def _final(sistema: Sistema, carpeta: Path) -> dict[str, Any] | None:
     with sistema.motor.connect() as conexion:
         por_salir = select(func.count()).select_from(outbox).where(outbox.c.publicado_ms.is_(None))
         quieto = conexion.execute(por_salir).scalar_one() == 0
+        habitaciones = conexion.execute(select(func.coalesce(func.sum(noches.c.ocupadas), 0))).scalar_one()
+        coche = conexion.execute(select(alquileres.c.fase)).scalar()
     reserva = sistema.ejecutar(ObtenerReserva(id=ID))
     sagas = sistema.ejecutar(ListarSagas()).sagas
     if not quieto or reserva.estado not in ("APROBADA", "CANCELADA") or sagas[0].estado not in ACABADAS:
@@ -109,6 +123,8 @@ def _final(sistema: Sistema, carpeta: Path) -> dict[str, Any] | None:
         "reserva": reserva.estado,
         "saga": sagas[0].estado,
         "pago": pago.estado,
+        "habitaciones": habitaciones,
+        "coche": coche,
         "cobrado": pago.saldo == pago.monto > 0,
         "saldo_en_el_banco": sum(monto if que == "cobrar" else -monto for que, _, monto in banco) - pago.saldo,
         "cobros": sum(que == "cobrar" for que, _, _ in banco),
@@ -116,5 +132,5 @@ def _final(sistema: Sistema, carpeta: Path) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    a_donde = sys.argv[2]
-    enumerar(Path(sys.argv[1]), lambda carpeta: preparar(carpeta, a_donde), llevar)
+    edad = int(sys.argv[2])
+    enumerar(Path(sys.argv[1]), lambda carpeta: preparar(carpeta, edad), llevar)

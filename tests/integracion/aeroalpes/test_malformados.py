@@ -87,6 +87,13 @@ MALOS: dict[str, bytes] = {
     "pasajero desconocido": json.dumps(cuerpo(pasajeros=[{"tipo": "GATO"}])).encode(),
     "pasajeros texto": json.dumps(cuerpo(pasajeros="ADULTO")).encode(),
     "pago texto": json.dumps(cuerpo(pago="tok")).encode(),
+    "hotel sin nombre": json.dumps(cuerpo(hotel={"hotel": " ", "fecha": "2022-11-22"})).encode(),
+    "hotel sin fecha": json.dumps(cuerpo(hotel={"hotel": "Dann"})).encode(),
+    "hotel un día que no existe": json.dumps(cuerpo(hotel={"hotel": "Dann", "fecha": "2022-02-30"})).encode(),
+    "hotel a una hora": json.dumps(cuerpo(hotel={"hotel": "Dann", "fecha": "2022-11-22T10:00:00Z"})).encode(),
+    "vehículo por ningún día": json.dumps(cuerpo(vehiculo={"dias": 0, "edad_conductor": 30})).encode(),
+    "vehículo por medio día": json.dumps(cuerpo(vehiculo={"dias": 0.5, "edad_conductor": 30})).encode(),
+    "vehículo sin edad": json.dumps(cuerpo(vehiculo={"dias": 1})).encode(),
     "medio de pago vacío": json.dumps(cuerpo(pago={"medio": ""})).encode(),
 }
 
@@ -172,7 +179,13 @@ valores = st.recursive(
 @st.composite
 def _torcidas(draw: st.DrawFn) -> Any:
     """Una reserva buena con un valor cualquiera en un lugar cualquiera."""
-    reserva: Any = cuerpo(id_cliente=None, pasajeros=[{"tipo": "ADULTO"}], pago={"medio": "tok"})
+    reserva: Any = cuerpo(
+        id_cliente=None,
+        pasajeros=[{"tipo": "ADULTO"}],
+        pago={"medio": "tok"},
+        hotel={"hotel": "Dann", "fecha": "2022-11-22"},
+        vehiculo={"dias": 3, "edad_conductor": 30},
+    )
     donde: Any = reserva
     while True:
         clave = draw(st.sampled_from(sorted(donde) if isinstance(donde, dict) else range(len(donde))))

@@ -78,10 +78,12 @@ def test_lo_que_se_reserva_vuelve_como_se_mando(http: httpx.Client, ruta: str) -
         {"odos": [{"segmentos": []}, {"segmentos": [{"legs": []}, {"legs": legs[4:]}]}]},
     ]
     pasajeros = [{"tipo": "MENOR"}, {"tipo": "ADULTO"}, {"tipo": "INFANTE"}]
-    creada = http.post(ruta, json={"itinerarios": estructura, "pasajeros": pasajeros}).json()
+    ademas = {"hotel": {"hotel": "El «Ñandú»", "fecha": "1999-01-07"}, "vehiculo": {"dias": 3, "edad_conductor": 40}}
+    creada = http.post(ruta, json={"itinerarios": estructura, "pasajeros": pasajeros, **ademas}).json()
     reserva = aparece(http, f"/vuelos/reserva-query/{creada['id']}")
     assert reserva["itinerarios"] == estructura
     assert reserva["pasajeros"] == pasajeros
+    assert {campo: reserva[campo] for campo in ademas} == ademas
 
 
 def test_una_fecha_con_desfase_vuelve_en_utc_y_las_del_pasado_y_los_extremos_son_legales(http: httpx.Client) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 from tests.integracion.aeroalpes.contexto import Contexto, en_marcha, mensaje
 from tests.integracion.aeroalpes.reservas import cuerpo, es_problema, itinerario, leg
 from tests.integracion.muertes import muriendo
@@ -21,17 +21,23 @@ from tests.procesos import Aeroalpes, hasta
 
 from aeroalpes.api import create_app
 from aeroalpes.modulos.gds.modulo import GDS
+from aeroalpes.modulos.hoteles.infraestructura.cupo import HABITACIONES
+from aeroalpes.modulos.hoteles.infraestructura.tablas import noches
+from aeroalpes.modulos.hoteles.modulo import HOTELES
 from aeroalpes.modulos.pagos.aplicacion.puertos import PasarelaPagos
 from aeroalpes.modulos.pagos.aplicacion.queries.obtener_pago import ObtenerPago
 from aeroalpes.modulos.pagos.infraestructura.pasarela import PasarelaSimulada
 from aeroalpes.modulos.pagos.modulo import PAGOS
 from aeroalpes.modulos.sagas.aplicacion import eventos as saga
-from aeroalpes.modulos.sagas.aplicacion.reservar import APROBAR, CONFIRMAR, PAGAR, RESERVAR
+from aeroalpes.modulos.sagas.aplicacion.reservar import APROBAR, CONFIRMAR, PAGAR, RESERVAR, RESERVAR_V1
 from aeroalpes.modulos.sagas.modulo import SAGAS
+from aeroalpes.modulos.vehiculos.infraestructura.tablas import alquileres
+from aeroalpes.modulos.vehiculos.modulo import VEHICULOS
 from aeroalpes.modulos.vuelos.aplicacion import dto
 from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearReserva
 from aeroalpes.modulos.vuelos.aplicacion.queries.obtener_reserva import ObtenerReserva
-from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos, eventos
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos
+from aeroalpes.modulos.vuelos.infraestructura.schema.v2 import eventos
 from aeroalpes.modulos.vuelos.modulo import VUELOS
 from seedwork.aplicacion.modulo import Modulo
 from seedwork.aplicacion.sagas.definicion import Paso
@@ -44,24 +50,39 @@ from seedwork.infraestructura.tablas import sagas as sagas_guardadas
 _DEVOLVIENDO = [
     {"paso": "PagarReserva", "estado": "COMPENSANDO"},
     {"paso": "ConfirmarReserva", "estado": "FALLIDO"},
+    {"paso": "ReservarHotel", "estado": "PENDIENTE"},
+    {"paso": "ReservarVehiculo", "estado": "PENDIENTE"},
     {"paso": "AprobarReserva", "estado": "PENDIENTE"},
 ]
+_TOMADO = {"habitaciones": 1, "coche": "APARTADO"}
+_SOLTADO = {"habitaciones": 0, "coche": "NEGADO"}
 NACIO = datetime(2022, 11, 22, 13, tzinfo=UTC)
 
 
-def reserva(destino: str = "JFK", medio: str | None = None) -> CrearReserva:
+def reserva(
+    destino: str = "JFK", medio: str | None = None, hotel: str | None = None, edad: int | None = None
+) -> CrearReserva:
+    """Una reserva; con una noche en `hotel` y con un coche para quien tiene esa edad, si se dicen."""
     tramo = dto.LegDTO(NACIO, NACIO.replace(hour=15), dto.AeropuertoDTO("BOG", ""), dto.AeropuertoDTO(destino, ""))
     itinerarios = (dto.ItinerarioDTO((dto.OdoDTO((dto.SegmentoDTO((tramo,)),)),)),)
-    return CrearReserva(itinerarios=itinerarios, medio_pago=medio)
+    return CrearReserva(
+        itinerarios=itinerarios,
+        medio_pago=medio,
+        hotel=dto.HotelDTO(hotel, NACIO.date()) if hotel else None,
+        vehiculo=dto.VehiculoDTO(3, edad) if edad else None,
+    )
 
 
 def sagas(*pasos: Paso) -> Modulo:
     return replace(SAGAS, sagas=[replace(RESERVAR, pasos=pasos)])
 
 
+TODOS = (VUELOS, PAGOS, GDS, HOTELES, VEHICULOS)
+
+
 @asynccontextmanager
 async def suite_en(
-    carpeta: Path, base: str | None = None, modulo: Modulo = SAGAS, otros: Sequence[Modulo] = (VUELOS, PAGOS, GDS)
+    carpeta: Path, base: str | None = None, modulo: Modulo = SAGAS, otros: Sequence[Modulo] = TODOS
 ) -> AsyncIterator[Contexto]:
     registros: dict[str, type] = {eventos.TOPICO: eventos.EventosReserva}
     puertos = {PasarelaPagos: PasarelaSimulada(plazo_s=0.1)}
@@ -99,11 +120,71 @@ async def test_cada_reserva_acaba_aprobada_o_cancelada_con_su_motivo_y_sin_nada_
     assert "ZZZ" in str(finales[3][1])
     assert [pago.saldo for pago in saldos] == [saldos[0].monto, saldos[1].monto, 0, 0]
     assert [[paso.estado for paso in vista.saga.pasos] for vista in vistas] == [
-        ["HECHO"] * 3,
-        ["HECHO"] * 3,
-        ["FALLIDO", "PENDIENTE", "PENDIENTE"],
-        ["COMPENSADO", "FALLIDO", "PENDIENTE"],
+        ["HECHO", "HECHO", "OMITIDO", "OMITIDO", "HECHO"],
+        ["HECHO", "HECHO", "OMITIDO", "OMITIDO", "HECHO"],
+        ["FALLIDO", *["PENDIENTE"] * 4],
+        ["COMPENSADO", "FALLIDO", *["PENDIENTE"] * 3],
     ]
+
+
+@EN_AMBAS
+async def test_lo_que_se_quiere_ademas_se_toma_y_si_no_se_puede_se_deshace_todo(base: str, tmp_path: Path) -> None:
+    async with suite_en(tmp_path, base) as suite:
+        with suite.sistema.motor.begin() as conexion:  # type: ignore[union-attr]
+            conexion.execute(insert(noches).values(hotel="Lleno", fecha=NACIO.date(), ocupadas=HABITACIONES))
+        pedidas = [
+            reserva(hotel="Dann", edad=21),
+            reserva(edad=30),
+            reserva(hotel="Dann"),
+            reserva(hotel="Lleno", edad=30),
+            reserva(hotel="Dann", edad=20),
+        ]
+        ids = [await suite.sistema.ejecutar_async(pedida) for pedida in pedidas]
+        finales = [await acaba(suite, id) for id in ids]
+        saldos = [(await suite.sistema.ejecutar_async(ObtenerPago(id_reserva=id))).saldo for id in ids]
+        vistas = [await suite.sistema.ejecutar_async(ObtenerSaga(saga="reservar", clave=str(id))) for id in ids]
+        with suite.sistema.motor.connect() as conexion:  # type: ignore[union-attr]
+            ocupadas = {fila.hotel: fila.ocupadas for fila in conexion.execute(select(noches))}
+            coches = conexion.scalars(select(alquileres.c.fase)).all()
+    assert finales == [
+        *[("APROBADA", None)] * 3,
+        ("CANCELADA", "No quedan habitaciones esa noche"),
+        ("CANCELADA", "Para conducir hay que tener al menos 21 años"),
+    ]
+    assert [saldo > 0 for saldo in saldos] == [True, True, True, False, False]
+    assert ocupadas == {"Dann": 2, "Lleno": HABITACIONES}
+    assert sorted(coches) == ["APARTADO", "APARTADO", "NEGADO"]
+    assert [[paso.estado for paso in vista.saga.pasos[:-1]] for vista in vistas] == [
+        ["HECHO", "HECHO", "HECHO", "HECHO"],
+        ["HECHO", "HECHO", "OMITIDO", "HECHO"],
+        ["HECHO", "HECHO", "HECHO", "OMITIDO"],
+        ["COMPENSADO", "COMPENSADO", "FALLIDO", "PENDIENTE"],
+        ["COMPENSADO", "COMPENSADO", "COMPENSADO", "FALLIDO"],
+    ]
+    deshecho = [nota.mensaje for nota in vistas[-1].diario if nota.que == "COMPENSACION_PEDIDA"]
+    assert deshecho == ["LiberarHotel", "RevertirConfirmacion", "RevertirPago"]
+
+
+FORMA_V1 = "283569908d135f2c"
+"""La que guardaron las sagas que empezaron cuando no había hoteles ni vehículos."""
+
+
+@EN_AMBAS
+async def test_una_saga_que_empezo_con_la_version_1_acaba_con_ella(base: str, tmp_path: Path) -> None:
+    sordo, vieja = replace(GDS, consumidores=[]), replace(SAGAS, sagas=[RESERVAR_V1])
+    async with suite_en(tmp_path, base, modulo=vieja, otros=(VUELOS, PAGOS, sordo)) as suite:
+        antes = await suite.sistema.ejecutar_async(reserva())
+        await suite.hasta(lambda: "ReservaPagada" in suite.tipos(antes), "se pagara")
+        with suite.sistema.motor.connect() as conexion:  # type: ignore[union-attr]
+            fila = conexion.execute(select(sagas_guardadas)).one()
+    assert (fila.definicion, fila.forma) == (1, FORMA_V1)
+    assert [paso["paso"] for paso in fila.pasos] == ["PagarReserva", "ConfirmarReserva", "AprobarReserva"]
+    async with suite_en(tmp_path, base) as suite:
+        ahora = await suite.sistema.ejecutar_async(reserva(hotel="Dann"))
+        assert [await acaba(suite, id) for id in (antes, ahora)] == [("APROBADA", None)] * 2
+        for id, version, cuantos in ((antes, 1, 3), (ahora, 2, 5)):
+            vista = await suite.sistema.ejecutar_async(ObtenerSaga(saga="reservar", clave=str(id)))
+            assert (vista.saga.estado, vista.saga.version, len(vista.saga.pasos)) == ("COMPLETADA", version, cuantos)
 
 
 async def test_un_pago_que_no_responde_vence_y_la_reserva_se_cancela_sin_nada_cobrado(tmp_path: Path) -> None:
@@ -165,16 +246,16 @@ async def test_lo_publicado_cuando_las_reservas_no_tenian_precio_no_empieza_ning
 
 
 @pytest.mark.parametrize(
-    ("destino", "esperado"),
+    ("edad", "esperado"),
     [
-        ("JFK", {"reserva": "APROBADA", "saga": "COMPLETADA", "pago": "COBRADO", "cobrado": True}),
-        ("ZZZ", {"reserva": "CANCELADA", "saga": "COMPENSADA", "pago": "REVERTIDO", "cobrado": False}),
+        ("30", {"reserva": "APROBADA", "saga": "COMPLETADA", "pago": "COBRADO", "cobrado": True, **_TOMADO}),
+        ("20", {"reserva": "CANCELADA", "saga": "COMPENSADA", "pago": "REVERTIDO", "cobrado": False, **_SOLTADO}),
     ],
 )
 def test_muera_donde_muera_el_proceso_la_reserva_acaba_y_el_dinero_cuadra(
-    tmp_path: Path, destino: str, esperado: dict[str, Any]
+    tmp_path: Path, edad: str, esperado: dict[str, Any]
 ) -> None:
-    finales = muriendo("tests.integracion.aeroalpes.reserva_proceso", tmp_path, destino)
+    finales = muriendo("tests.integracion.aeroalpes.reserva_proceso", tmp_path, edad)
     assert finales == {punto: {**esperado, "saldo_en_el_banco": 0, "cobros": 1} for punto in finales}
 
 
@@ -193,6 +274,8 @@ def test_una_persona_ve_por_donde_va_su_reserva_y_que_se_deshizo(suite: Aeroalpe
     assert [tuple(paso.values()) for paso in saga["pasos"]] == [
         ("PagarReserva", "COMPENSADO", "RevertirPago"),
         ("ConfirmarReserva", "FALLIDO", "RevertirConfirmacion"),
+        ("ReservarHotel", "PENDIENTE", "LiberarHotel"),
+        ("ReservarVehiculo", "PENDIENTE", "LiberarVehiculo"),
         ("AprobarReserva", "PENDIENTE", None),
     ]
     assert [(nota["que"], nota["mensaje"]) for nota in saga["diario"]] == [

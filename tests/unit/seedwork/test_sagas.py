@@ -77,6 +77,7 @@ def saga(*pasos: Paso, **cambios: Any) -> Saga:
         (lambda: saga(Paso(PagarConMedio, exito=Pagado)), "no sabrá el campo 'medio' de .*PagarConMedio"),
         (lambda: saga(con(AVISAR, comando=DevolverPago)), "no sabrá el campo 'motivo' de .*DevolverPago"),
         (lambda: saga(PAGAR, intentos_compensacion=0), "al menos una vez"),
+        (lambda: saga(con(PAGAR, si="plazas")), "no sabrá si toca Pagar: 'plazas' no está"),
         (lambda: DefinicionesSagas([Modulo(nombre="m", sagas=["viaje"])]), "no es una Saga"),  # type: ignore[list-item]
         (
             lambda: DefinicionesSagas([Modulo(nombre="m", sagas=[saga(Paso(PagarRaro, exito=Pagado))])]),
@@ -103,6 +104,8 @@ def test_los_campos_que_un_comando_necesita_pueden_venir_del_exito_de_un_paso_an
     assert declarada.eventos[Elegido] == (Rol.EXITO, 0)
     with pytest.raises(SagaInvalida, match="medio"):
         saga(Paso(PagarConMedio, exito=Pagado), con(AVISAR, exito=Elegido))
+    with pytest.raises(SagaInvalida, match=r"medio.* que siempre se dé"):
+        saga(con(AVISAR, exito=Elegido, si="monto"), Paso(PagarConMedio, exito=Pagado))
 
 
 def test_dos_sagas_con_el_mismo_nombre_y_version_se_rechazan_y_dos_versiones_no() -> None:
@@ -120,8 +123,9 @@ def test_cambiar_los_pasos_cambia_la_forma_y_cambiar_los_plazos_no() -> None:
         replace(VIAJE, al_fallar=None).forma,
         replace(VIAJE, pasos=[PAGAR, AVISAR]).forma,
         replace(VIAJE, pasos=[PAGAR, RESERVAR, con(AVISAR, fallo=None)]).forma,
+        replace(VIAJE, pasos=[PAGAR, con(RESERVAR, si="monto"), AVISAR]).forma,
     }
-    assert len(formas) == 4
+    assert len(formas) == 5
     assert replace(VIAJE, pasos=[con(PAGAR, plazo_s=1), RESERVAR, AVISAR], version=2).forma == VIAJE.forma
 
 

@@ -28,8 +28,14 @@ def _tipo(nombre: str) -> type:
     return make_dataclass(nombre, [("id", str)], frozen=True)
 
 
-def _saga(formas: list[tuple[bool, bool, bool]]) -> Saga:
-    """Un paso por terna: si tiene fallo, si su compensación se responde, y si tiene plazo; el último, sin deshacer."""
+Forma = tuple[bool, bool, bool, bool | None]
+
+
+def _saga(formas: list[Forma]) -> Saga:
+    """Un paso por forma: si tiene fallo, si su compensación se responde, si tiene plazo, y si es opcional y se quiere.
+
+    El último no se puede deshacer.
+    """
     pasos = [
         Paso(
             _tipo(f"Hacer{i}"),
@@ -38,11 +44,13 @@ def _saga(formas: list[tuple[bool, bool, bool]]) -> Saga:
             compensacion=_tipo(f"Deshacer{i}"),
             compensado=_tipo(f"Deshecho{i}") if responde else None,
             plazo_s=5 if plazo else None,
+            si=None if quiere is None else f"quiere{i}",
         )
-        for i, (falla, responde, plazo) in enumerate(formas)
+        for i, (falla, responde, plazo, quiere) in enumerate(formas)
     ]
     ultimo = Paso(_tipo("HacerUltimo"), exito=_tipo("HechoUltimo"), fallo=_tipo("FalloUltimo"))
-    return Saga("saga", _tipo("Inicio"), "id", [*pasos, ultimo], _tipo("Cancelar"), intentos_compensacion=2)
+    inicio = make_dataclass("Inicio", [("id", str), *((paso.si, bool) for paso in pasos if paso.si)], frozen=True)
+    return Saga("saga", inicio, "id", [*pasos, ultimo], _tipo("Cancelar"), intentos_compensacion=2)
 
 
 class Desorden(RuleBasedStateMachine):
@@ -53,11 +61,15 @@ class Desorden(RuleBasedStateMachine):
     """
 
     @initialize(
-        formas=st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=3),
+        formas=st.lists(
+            st.tuples(st.booleans(), st.booleans(), st.booleans(), st.sampled_from([None, True, False])),
+            min_size=1,
+            max_size=3,
+        ),
         recuerdan=st.booleans(),
         al_reves=st.booleans(),
     )
-    def empezar(self, formas: list[tuple[bool, bool, bool]], recuerdan: bool, al_reves: bool) -> None:
+    def empezar(self, formas: list[Forma], recuerdan: bool, al_reves: bool) -> None:
         self.saga = _saga(formas)
         self.recuerdan = recuerdan
         self.ultimo = -1 if al_reves else 0
@@ -70,7 +82,8 @@ class Desorden(RuleBasedStateMachine):
         self.mandados: list[type] = []
         self.hubo_tardios = False
         self.instancia: Instancia | None = None
-        self._queda(iniciar(self.saga, 0))
+        self.hacen_falta = {i for i, (*_, quiere) in enumerate(formas) if quiere is not False} | {len(formas)}
+        self._queda(iniciar(self.saga, {f"quiere{i}": quiere for i, (*_, quiere) in enumerate(formas)}, 0))
 
     def _queda(self, transicion: Transicion) -> None:
         self.instancia = transicion.instancia
@@ -105,12 +118,12 @@ class Desorden(RuleBasedStateMachine):
         donde %= len(self.por_llegar)
         tipo = self.por_llegar[donde] if se_repite else self.por_llegar.pop(donde)
         assert self.instancia is not None
-        self._queda(al_evento(self.saga, self.instancia, tipo, None, self.ahora_ms))
+        self._queda(al_evento(self.saga, self.instancia, tipo, {}, self.ahora_ms))
 
     @rule()
     def repetir_el_inicio(self) -> None:
         assert self.instancia is not None
-        self._queda(al_evento(self.saga, self.instancia, self.saga.inicia, None, self.ahora_ms))
+        self._queda(al_evento(self.saga, self.instancia, self.saga.inicia, {}, self.ahora_ms))
 
     @precondition(lambda self: self.instancia.vence_ms is not None)
     @rule()
@@ -171,7 +184,7 @@ class Desorden(RuleBasedStateMachine):
             else:
                 self.vencer()
         estado: Any = self.instancia and self.instancia.estado
-        assert self.hechos == ({*range(len(self.saga.pasos))} if estado is EstadoSaga.COMPLETADA else set())
+        assert self.hechos == (self.hacen_falta if estado is EstadoSaga.COMPLETADA else set())
         self.hay_una_sola_cosa_en_curso()
         self.no_se_hace_nada_dos_veces_ni_se_deshace_lo_que_no_se_pidio()
         self.se_deshace_en_orden_inverso()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from tests.unit.seedwork.viaje import (
@@ -45,15 +45,15 @@ P, S = EstadoPaso, EstadoSaga
 class Marcha:
     """Una saga en marcha, con lo que mandó desde la última vez que se miró."""
 
-    def __init__(self, saga: Saga = VIAJE) -> None:
+    def __init__(self, saga: Saga = VIAJE, **datos: object) -> None:
         self.saga = saga
         self.ahora_ms = 0
-        self._transicion = iniciar(saga, 0)
+        self._transicion = iniciar(saga, datos, 0)
         self.mandado = list(self._transicion.ordenes)
 
-    def llega(self, *tipos: type, motivo: str | None = None) -> None:
+    def llega(self, *tipos: type, **datos: object) -> None:
         for tipo in tipos:
-            self._transicion = al_evento(self.saga, self.instancia, tipo, motivo, self.ahora_ms)
+            self._transicion = al_evento(self.saga, self.instancia, tipo, datos, self.ahora_ms)
             self.mandado += self._transicion.ordenes
 
     def pasan(self, segundos: float) -> None:
@@ -251,3 +251,51 @@ def test_un_paso_sin_compensacion_que_se_hace_tarde_queda_hecho() -> None:
     assert marcha.manda(Pagar, Avisar, Cancelar)
     marcha.llega(Avisado)
     assert marcha.instancia.pasos == (P.COMPENSADO, P.HECHO, P.PENDIENTE)
+
+
+# --- pasos opcionales -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConPlazas(ViajePedido):
+    plazas: int = 0
+
+
+CON_PLAZAS = replace(VIAJE, inicia=ConPlazas, pasos=[PAGAR, con(RESERVAR, si="plazas"), AVISAR])
+
+
+def test_un_paso_opcional_se_pide_si_su_dato_esta_y_si_no_se_omite() -> None:
+    quiere = Marcha(CON_PLAZAS, plazas=2)
+    quiere.llega(Pagado)
+    assert quiere.manda(Pagar, Reservar)
+
+    no_quiere = Marcha(CON_PLAZAS, plazas=0)
+    no_quiere.llega(Pagado)
+    assert no_quiere.manda(Pagar, Avisar)
+    assert Que.OMITIDO in no_quiere.notas
+    no_quiere.llega(Avisado)
+    assert no_quiere.instancia.estado is S.COMPLETADA
+    assert no_quiere.instancia.pasos == (P.HECHO, P.OMITIDO, P.HECHO)
+
+
+def test_el_dato_puede_venir_de_un_paso_anterior() -> None:
+    marcha = Marcha(replace(VIAJE, pasos=[con(PAGAR, exito=ConPlazas), con(RESERVAR, si="plazas"), AVISAR]))
+    marcha.llega(ConPlazas, plazas=1)
+    assert marcha.manda(Pagar, Reservar)
+
+
+def test_lo_omitido_no_se_deshace() -> None:
+    marcha = Marcha(CON_PLAZAS)
+    marcha.llega(Pagado, AvisoImposible, PagoDevuelto)
+    assert marcha.manda(Pagar, Avisar, DevolverPago, Cancelar)
+    assert marcha.instancia.pasos == (P.COMPENSADO, P.OMITIDO, P.FALLIDO)
+
+
+def test_lo_que_otros_hagan_con_un_paso_que_no_hace_falta_no_mueve_la_saga() -> None:
+    marcha = Marcha(CON_PLAZAS)
+    for tipo in (Reservado, SinPlazas):  # antes de que le toque
+        marcha.llega(tipo, plazas=1)
+        assert marcha.notas == [Que.IGNORADO]
+    marcha.llega(Pagado, Reservado, SinPlazas, Avisado, Reservado)
+    assert marcha.manda(Pagar, Avisar)
+    assert (marcha.instancia.estado, marcha.instancia.motivo) == (S.COMPLETADA, None)

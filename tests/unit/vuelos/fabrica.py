@@ -9,13 +9,24 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from aeroalpes.modulos.vuelos.dominio.entidades import Reserva
-from aeroalpes.modulos.vuelos.dominio.objetos_valor import Aeropuerto, EstadoReserva, Itinerario, Leg, Odo, Segmento
+from aeroalpes.modulos.vuelos.dominio.objetos_valor import (
+    Aeropuerto,
+    EstadoReserva,
+    Hotel,
+    Itinerario,
+    Leg,
+    Odo,
+    Segmento,
+    Vehiculo,
+)
 
 ID = UUID("018f0000-0000-7000-8000-00000000000a")
 CLIENTE = UUID("018f0000-0000-7000-8000-00000000000c")
 SALIDA = datetime(2022, 11, 22, 13, 10, tzinfo=UTC)
 HORA = timedelta(hours=1)
 BOG, JFK = Aeropuerto("BOG", "El Dorado"), Aeropuerto("JFK", "John F. Kennedy")
+
+HOTEL, VEHICULO = Hotel("Dann Carlton", SALIDA.date()), Vehiculo(3, 30)
 
 
 def leg(**cambios: Any) -> Leg:

@@ -9,7 +9,21 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.vuelos.fabrica import BOG, CLIENTE, HORA, ID, JFK, SALIDA, en, itinerario, itinerarios, leg, reserva
+from tests.unit.vuelos.fabrica import (
+    BOG,
+    CLIENTE,
+    HORA,
+    HOTEL,
+    ID,
+    JFK,
+    SALIDA,
+    VEHICULO,
+    en,
+    itinerario,
+    itinerarios,
+    leg,
+    reserva,
+)
 
 from aeroalpes.modulos.pagos.infraestructura.schema.v1 import eventos as eventos_pago
 from aeroalpes.modulos.vuelos.aplicacion import dto
@@ -33,6 +47,7 @@ from seedwork.infraestructura.politica import ErrorPermanente
 from seedwork.infraestructura.schema.v1.mensajes import sobre
 
 AEROALPES = Servicio("aeroalpes")
+EXTRAS: dict[str, Any] = {"hotel": HOTEL, "vehiculo": VEHICULO}
 
 
 class Salida:
@@ -58,9 +73,13 @@ def _recibir(**variante: Any) -> Any:
     itinerarios=itinerarios,
     pasajeros=st.lists(st.sampled_from(TipoPasajero), max_size=4).map(lambda p: (*p, TipoPasajero.ADULTO)),
     medio=st.none() | st.text(max_size=9),
+    ademas=st.booleans(),
 )
-def test_una_reserva_se_guarda_y_se_lee_igual(itinerarios: Any, pasajeros: Any, medio: str | None) -> None:
-    original = reserva(itinerarios=itinerarios, pasajeros=pasajeros, medio_pago=medio, id_cliente=CLIENTE)
+def test_una_reserva_se_guarda_y_se_lee_igual(
+    itinerarios: Any, pasajeros: Any, medio: str | None, ademas: bool
+) -> None:
+    extras = EXTRAS if ademas else {}
+    original = reserva(itinerarios=itinerarios, pasajeros=pasajeros, medio_pago=medio, id_cliente=CLIENTE, **extras)
     fila: Any = SimpleNamespace(id=original.id, **MapeadorReserva().a_fila(original))
     leida = MapeadorReserva().a_agregado(fila)
     assert {**vars(leida), "_eventos": 0} == {**vars(original), "_eventos": 0}
@@ -72,7 +91,13 @@ def test_una_reserva_se_guarda_y_se_lee_igual(itinerarios: Any, pasajeros: Any, 
 @given(itinerarios=itinerarios, medio=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=9))
 def test_un_comando_llega_por_el_broker_como_salio(itinerarios: Any, medio: str | None) -> None:
     pedido = CrearReserva(
-        id=ID, id_cliente=CLIENTE, itinerarios=_a_dto(itinerarios), pasajeros=("ADULTO", "MENOR"), medio_pago=medio
+        id=ID,
+        id_cliente=CLIENTE,
+        itinerarios=_a_dto(itinerarios),
+        pasajeros=("ADULTO", "MENOR"),
+        medio_pago=medio,
+        hotel=dto.HotelDTO(HOTEL.hotel, HOTEL.fecha) if medio else None,
+        vehiculo=dto.VehiculoDTO(VEHICULO.dias, VEHICULO.edad_conductor) if medio else None,
     )
     salida = Salida()
     DespachadorComandosReserva(salida, AEROALPES).pedir(pedido)
@@ -125,15 +150,17 @@ def test_un_comando_sin_variante_o_con_dos_no_se_adivina(cuantas: int) -> None:
         _recibir(**dict(list(variantes.items())[:cuantas]))
 
 
-def test_la_creacion_cuenta_los_vuelos_el_monto_y_el_medio_a_quien_los_necesite() -> None:
+def test_la_creacion_cuenta_los_vuelos_el_monto_el_medio_y_lo_demas_a_quien_lo_necesite() -> None:
     ida, vuelta = leg(), leg(origen=JFK, destino=BOG, fecha_salida=SALIDA + HORA, fecha_llegada=SALIDA + 3 * HORA)
-    (evento,) = reserva(itinerarios=(itinerario(ida), itinerario(vuelta)), medio_pago="tok").extraer_eventos()
+    (evento,) = reserva(itinerarios=(itinerario(ida), itinerario(vuelta)), medio_pago="tok", **EXTRAS).extraer_eventos()
     salida = Salida()
     publicar(evento, salida, AEROALPES)
     creada = decodificar(salida.mensajes[0], eventos.EventosReserva).reserva_creada
     assert [(tramo.origen, tramo.destino) for tramo in creada.tramos] == [("BOG", "JFK"), ("JFK", "BOG")]
     assert [tramo.fecha_llegada for tramo in creada.tramos] == [a_ms(SALIDA + HORA), a_ms(SALIDA + 3 * HORA)]
     assert (creada.monto, creada.moneda, creada.medio_pago) == (evento.monto, "USD", "tok")
+    assert creada.hotel == eventos.Hotel(hotel="Dann Carlton", fecha="2022-11-22")
+    assert creada.vehiculo == eventos.Vehiculo(dias=3, edad_conductor=30)
 
 
 def test_se_publica_la_version_2_y_quien_lee_la_1_no_lo_nota() -> None:

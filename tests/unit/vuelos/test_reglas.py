@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.vuelos.fabrica import BOG, CLIENTE, HORA, ID, JFK, SALIDA, itinerario, leg, reserva
+from tests.unit.vuelos.fabrica import BOG, CLIENTE, HORA, HOTEL, ID, JFK, SALIDA, VEHICULO, itinerario, leg, reserva
 
 from aeroalpes.modulos.vuelos.dominio.eventos import ReservaCreada
 from aeroalpes.modulos.vuelos.dominio.objetos_valor import (
     Aeropuerto,
     EstadoReserva,
+    Hotel,
     Itinerario,
     Odo,
     Segmento,
     TipoPasajero,
+    Vehiculo,
 )
 from aeroalpes.modulos.vuelos.dominio.tarifas import TARIFA_POR_LEG
 from seedwork.dominio.excepciones import ReglaIncumplida
@@ -72,7 +74,7 @@ def test_si_no_se_dice_quien_viaja_no_se_exige_un_adulto() -> None:
 
 
 def test_una_reserva_nace_pendiente_y_registra_que_fue_creada() -> None:
-    nueva = reserva(id_cliente=CLIENTE, medio_pago="tok")
+    nueva = reserva(id_cliente=CLIENTE, medio_pago="tok", hotel=HOTEL, vehiculo=VEHICULO)
     assert (nueva.estado, nueva.motivo, nueva.version) == (EstadoReserva.PENDIENTE, None, 0)
     assert nueva.fecha_creacion == nueva.fecha_actualizacion == SALIDA
     (creada,) = nueva.extraer_eventos()
@@ -86,7 +88,16 @@ def test_una_reserva_nace_pendiente_y_registra_que_fue_creada() -> None:
         legs=(leg(),),
         monto=TARIFA_POR_LEG,
         medio_pago="tok",
+        hotel=HOTEL,
+        vehiculo=VEHICULO,
     )
+
+
+def test_lo_que_se_quiere_ademas_tiene_sentido_al_nacer() -> None:
+    with _incumple("HotelConNombre"):
+        Hotel(" ", SALIDA.date())
+    with _incumple("AlMenosUnDia"):
+        Vehiculo(0, 30)
 
 
 @pytest.mark.parametrize(

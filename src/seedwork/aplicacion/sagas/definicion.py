@@ -34,6 +34,7 @@ class Paso:
     Sin respuesta en `plazo_s` segundos el paso pudo hacerse o no: se da por fallido y se compensa igual. Por eso un
     paso con plazo necesita compensación, y una compensación debe poder repetirse y admitir que no hubiera nada que
     deshacer. `compensado` es el evento que la responde: si se da, se espera, insistiendo, antes de deshacer otro paso.
+    `si` lo hace opcional: nombra un dato de `inicia` o de un paso anterior, y cuando falta o está vacío se omite.
     """
 
     comando: type
@@ -42,6 +43,7 @@ class Paso:
     compensacion: type | None = None
     compensado: type | None = None
     plazo_s: float | None = None
+    si: str | None = None
 
     @property
     def nombre(self) -> str:
@@ -89,6 +91,7 @@ class Saga:
         """Una huella de lo que no puede cambiar sin subir la versión."""
         nombres = [
             [getattr(tipo, "__name__", None) for tipo in (p.comando, p.exito, p.fallo, p.compensacion, p.compensado)]
+            + ([p.si] if p.si else [])
             for p in self.pasos
         ]
         extremos = [self.inicia.__name__, self.clave, self.al_fallar and self.al_fallar.__name__]
@@ -144,10 +147,16 @@ class Saga:
         conocidos = _campos(self.inicia)
         al_principio = conocidos | {"motivo"}
         for paso in self.pasos:
+            if paso.si is not None and paso.si not in conocidos:
+                raise SagaInvalida(
+                    f"{quien} no sabrá si toca {paso.nombre}: {paso.si!r} no está en `inicia` ni en el `exito` de un"
+                    " paso anterior que siempre se dé"
+                )
             _exigir_datos(quien, paso.comando, conocidos)
             if paso.compensacion is not None:
                 _exigir_datos(quien, paso.compensacion, conocidos | {"motivo"})
-            conocidos = conocidos | _campos(paso.exito)
+            if paso.si is None:
+                conocidos = conocidos | _campos(paso.exito)
         if self.al_fallar is not None:
             _exigir_datos(quien, self.al_fallar, al_principio)
 
@@ -162,5 +171,5 @@ def _exigir_datos(quien: str, comando: Any, conocidos: frozenset[str]) -> None:
         if obligatorio and campo.name not in conocidos:
             raise SagaInvalida(
                 f"{quien} no sabrá el campo {campo.name!r} de {nombre_de(comando)} cuando lo mande: no está en `inicia`"
-                " ni en el `exito` de un paso anterior"
+                " ni en el `exito` de un paso anterior que siempre se dé"
             )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 
 from seedwork.aplicacion.sagas.definicion import Paso, Rol, Saga
 from seedwork.dominio.excepciones import ReglaIncumplida
@@ -27,6 +28,7 @@ class EstadoPaso(StrEnum):
     """Cómo va un paso. `PEDIDO` en una saga que ya no avanza es que pudo hacerse y no tiene compensación."""
 
     PENDIENTE = "PENDIENTE"
+    OMITIDO = "OMITIDO"
     PEDIDO = "PEDIDO"
     HECHO = "HECHO"
     FALLIDO = "FALLIDO"
@@ -38,6 +40,7 @@ class Que(StrEnum):
     """Lo que el diario de una saga puede decir."""
 
     INICIADA = "INICIADA"
+    OMITIDO = "OMITIDO"
     PEDIDO = "PEDIDO"
     EXITO = "EXITO"
     FALLO = "FALLO"
@@ -64,10 +67,11 @@ class Nota:
 
 @dataclass(frozen=True, kw_only=True)
 class Instancia:
-    """Cómo está una saga; `vence_ms` es cuándo deja de esperar, en milisegundos desde 1970."""
+    """Cómo está una saga y los datos que reunió; `vence_ms` es cuándo deja de esperar, en milisegundos desde 1970."""
 
     estado: EstadoSaga
     pasos: tuple[EstadoPaso, ...]
+    datos: Mapping[str, Any]
     motivo: str | None = None
     intentos: int = 0
     vence_ms: int | None = None
@@ -86,26 +90,28 @@ class SagaNoDetenida(ReglaIncumplida):
     """Se quiso reanudar una saga que no está detenida."""
 
 
-def iniciar(saga: Saga, ahora_ms: int) -> Transicion:
-    """Una saga recién empezada, con su primer paso pedido."""
-    nueva = Instancia(estado=EstadoSaga.EN_CURSO, pasos=(EstadoPaso.PENDIENTE,) * len(saga.pasos))
+def iniciar(saga: Saga, datos: Mapping[str, Any], ahora_ms: int) -> Transicion:
+    """Una saga recién empezada con los datos de su primer evento, y su primer paso pedido."""
+    nueva = Instancia(estado=EstadoSaga.EN_CURSO, pasos=(EstadoPaso.PENDIENTE,) * len(saga.pasos), datos=datos)
     marcha = _Marcha(saga, nueva, ahora_ms)
     marcha.anotar(Que.INICIADA, saga.inicia)
     marcha.avanzar()
     return marcha.transicion()
 
 
-def al_evento(saga: Saga, instancia: Instancia, tipo: type, motivo: str | None, ahora_ms: int) -> Transicion:
-    """Lo que hace la llegada de un evento de ese tipo; `motivo` es el que traiga, si es un fallo."""
+def al_evento(saga: Saga, instancia: Instancia, tipo: type, trae: Mapping[str, Any], ahora_ms: int) -> Transicion:
+    """Lo que hace la llegada de un evento de ese tipo con esos datos."""
     marcha = _Marcha(saga, instancia, ahora_ms)
     rol, i = saga.eventos.get(tipo, (Rol.INICIA, -1))
     match rol:
         case Rol.INICIA:  # ya empezó, o su definición no escucha ese evento
             marcha.anotar(Que.IGNORADO, tipo)
+        case _ if marcha.no_hace_falta(i):
+            marcha.anotar(Que.IGNORADO, tipo, "el paso no hace falta")
         case Rol.EXITO:
-            marcha.exito(i, tipo)
+            marcha.exito(i, tipo, trae)
         case Rol.FALLO:
-            marcha.fallo(i, tipo, motivo)
+            marcha.fallo(i, tipo, trae.get("motivo"))
         case Rol.COMPENSADO:
             marcha.compensado(i, tipo)
         case _:
@@ -141,6 +147,7 @@ class _Marcha:
         self._saga = saga
         self._estado = instancia.estado
         self._pasos = list(instancia.pasos)
+        self._datos = instancia.datos
         self._motivo = instancia.motivo
         self._intentos = instancia.intentos
         self._vence_ms = instancia.vence_ms
@@ -152,6 +159,7 @@ class _Marcha:
         instancia = Instancia(
             estado=self._estado,
             pasos=tuple(self._pasos),
+            datos=self._datos,
             motivo=self._motivo,
             intentos=self._intentos,
             vence_ms=self._vence_ms,
@@ -163,11 +171,19 @@ class _Marcha:
 
     # --- hacia delante ------------------------------------------------------------------------------------------
 
+    def no_hace_falta(self, i: int) -> bool:
+        """Si el paso no se pidió ni se pedirá con los datos que hay: lo que le pase es cosa de otros."""
+        si, sin_pedir = self._saga.pasos[i].si, self._pasos[i] in (EstadoPaso.PENDIENTE, EstadoPaso.OMITIDO)
+        return si is not None and sin_pedir and not self._datos.get(si)
+
     def avanzar(self) -> None:
-        """Pide el primer paso que no esté hecho; los que se hicieron por adelantado no se vuelven a pedir."""
+        """Pide el primer paso que haga falta y no esté hecho; lo hecho por adelantado no se vuelve a pedir."""
         self._vence_ms = None
         for i, paso in enumerate(self._saga.pasos):
-            if self._pasos[i] is EstadoPaso.HECHO:
+            if self._pasos[i] is EstadoPaso.PENDIENTE and self.no_hace_falta(i):
+                self._pasos[i] = EstadoPaso.OMITIDO
+                self.anotar(Que.OMITIDO, paso.comando)
+            if self._pasos[i] in (EstadoPaso.HECHO, EstadoPaso.OMITIDO):
                 continue
             if self._pasos[i] is EstadoPaso.FALLIDO:
                 self._deshacer()
@@ -179,11 +195,13 @@ class _Marcha:
         self._estado = EstadoSaga.COMPLETADA
         self._notas.append(Nota(Que.COMPLETADA, self._saga.nombre))
 
-    def exito(self, i: int, tipo: type) -> None:
+    def exito(self, i: int, tipo: type, trae: Mapping[str, Any]) -> None:
         antes = self._pasos[i]
         if antes is EstadoPaso.HECHO:
             self.anotar(Que.IGNORADO, tipo, "el paso ya estaba hecho")
-        elif self._estado is EstadoSaga.EN_CURSO:
+            return
+        self._datos = {**self._datos, **trae}
+        if self._estado is EstadoSaga.EN_CURSO:
             self._pasos[i] = EstadoPaso.HECHO
             self.anotar(Que.EXITO, tipo)
             if antes is EstadoPaso.PEDIDO:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Row, insert, select, update
 from seedwork.aplicacion.compilacion import Ambito
 from seedwork.aplicacion.firmas import nombre_de
 from seedwork.aplicacion.mensajes import Reloj
-from seedwork.aplicacion.sagas.definicion import Rol, Saga
+from seedwork.aplicacion.sagas.definicion import Saga
 from seedwork.aplicacion.sagas.maquina import (
     EstadoPaso,
     EstadoSaga,
@@ -37,13 +37,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _Guardada:
-    """Una saga tal como está en la base, con su definición y los datos que reunió."""
+    """Una saga tal como está en la base, con su definición."""
 
     saga: Saga
     clave: str
     version: int
     instancia: Instancia
-    datos: Mapping[str, Any]
 
 
 class SagasSQLAlchemy:
@@ -76,7 +75,7 @@ class SagasSQLAlchemy:
         guardada = self._leer(saga, clave)
         if guardada is None:
             raise NoEncontrado(f"No hay ninguna saga {saga!r} de {clave}")
-        self._aplicar(guardada, al_reanudar(guardada.saga, guardada.instancia, self._ahora_ms), guardada.datos, None)
+        self._aplicar(guardada, al_reanudar(guardada.saga, guardada.instancia, self._ahora_ms), None)
 
     def vencer(self, saga: str, clave: str) -> bool:
         """Mueve una saga cuyo plazo pasó; False si ya no había nada que hacer, u otro proceso la está moviendo."""
@@ -84,7 +83,7 @@ class SagasSQLAlchemy:
         if guardada is None:
             return False
         transicion = al_vencer(guardada.saga, guardada.instancia, self._ahora_ms)
-        self._aplicar(guardada, transicion, guardada.datos, None)
+        self._aplicar(guardada, transicion, None)
         return transicion.instancia != guardada.instancia
 
     def _recibir(self, vigente: Saga, evento: object, id_mensaje: str | None) -> None:
@@ -98,11 +97,8 @@ class SagasSQLAlchemy:
                     "saga.sin_instancia", saga=vigente.nombre, clave=clave, evento=tipo.__name__, id=id_mensaje
                 )
             return
-        rol, _ = guardada.saga.eventos.get(tipo, (None, -1))
-        motivo = getattr(evento, "motivo", None) if rol is Rol.FALLO else None
-        transicion = al_evento(guardada.saga, guardada.instancia, tipo, motivo, self._ahora_ms)
-        datos = {**guardada.datos, **_datos(evento)} if rol is Rol.EXITO else guardada.datos
-        self._aplicar(guardada, transicion, datos, id_mensaje)
+        transicion = al_evento(guardada.saga, guardada.instancia, tipo, _datos(evento), self._ahora_ms)
+        self._aplicar(guardada, transicion, id_mensaje)
 
     def _leer(self, nombre: str, clave: str, *, saltar_tomada: bool = False) -> _Guardada | None:
         consulta = select(sagas).where(*self._es(nombre, clave)).with_for_update(skip_locked=saltar_tomada)
@@ -113,15 +109,16 @@ class SagasSQLAlchemy:
         instancia = Instancia(
             estado=EstadoSaga(fila.estado),
             pasos=tuple(EstadoPaso(paso["estado"]) for paso in fila.pasos),
+            datos=fila.datos,
             motivo=fila.motivo,
             intentos=fila.intentos,
             vence_ms=fila.vence_ms,
         )
         saga = self._definiciones.de(fila.saga, fila.definicion, fila.forma)
-        return _Guardada(saga, fila.clave, fila.version, instancia, fila.datos)
+        return _Guardada(saga, fila.clave, fila.version, instancia)
 
     def _empezar(self, saga: Saga, clave: str, evento: object, id_mensaje: str | None) -> None:
-        transicion, datos = iniciar(saga, self._ahora_ms), _datos(evento)
+        transicion = iniciar(saga, _datos(evento), self._ahora_ms)
         fila = {
             "inquilino": self._inquilino,
             "saga": saga.nombre,
@@ -130,36 +127,34 @@ class SagasSQLAlchemy:
             "forma": saga.forma,
             "version": 1,
             "creada_ms": self._ahora_ms,
-            **self._columnas(saga, transicion.instancia, datos),
+            **self._columnas(saga, transicion.instancia),
         }
         unicas = ("inquilino", "saga", "clave")
         if not insertar_si_falta(self._uow.sesion, sagas, fila, *unicas, opciones=self._uow.en_comun):
             raise ConflictoConcurrencia(f"Otro empezó a la vez la saga {saga.nombre!r} de {clave}")
         self._apuntar(saga, clave, transicion.notas, id_mensaje)
-        self._mandar(transicion, datos)
+        self._mandar(transicion)
 
-    def _aplicar(
-        self, guardada: _Guardada, transicion: Transicion, datos: Mapping[str, Any], id_mensaje: str | None
-    ) -> None:
+    def _aplicar(self, guardada: _Guardada, transicion: Transicion, id_mensaje: str | None) -> None:
         saga, clave = guardada.saga, guardada.clave
         if transicion.instancia != guardada.instancia:
             cambio = (
                 update(sagas)
                 .where(*self._es(saga.nombre, clave), sagas.c.version == guardada.version)
-                .values(version=guardada.version + 1, **self._columnas(saga, transicion.instancia, datos))
+                .values(version=guardada.version + 1, **self._columnas(saga, transicion.instancia))
             )
             resultado: Any = self._uow.sesion.execute(cambio, execution_options=self._uow.en_comun)
             if resultado.rowcount != 1:
                 raise ConflictoConcurrencia(f"Otro movió a la vez la saga {saga.nombre!r} de {clave}")
         self._apuntar(saga, clave, transicion.notas, id_mensaje)
-        self._mandar(transicion, datos)
+        self._mandar(transicion)
 
-    def _columnas(self, saga: Saga, instancia: Instancia, datos: Mapping[str, Any]) -> dict[str, Any]:
+    def _columnas(self, saga: Saga, instancia: Instancia) -> dict[str, Any]:
         pasos = zip(saga.pasos, instancia.pasos, strict=True)
         return {
             "estado": str(instancia.estado),
             "pasos": [{"paso": paso.nombre, "estado": str(estado)} for paso, estado in pasos],
-            "datos": datos,
+            "datos": instancia.datos,
             "motivo": instancia.motivo,
             "intentos": instancia.intentos,
             "actualizada_ms": self._ahora_ms,
@@ -182,8 +177,8 @@ class SagasSQLAlchemy:
         if filas:
             self._uow.sesion.execute(insert(sagas_diario), filas, execution_options=self._uow.en_comun)
 
-    def _mandar(self, transicion: Transicion, datos: Mapping[str, Any]) -> None:
-        motivo = transicion.instancia.motivo
+    def _mandar(self, transicion: Transicion) -> None:
+        datos, motivo = transicion.instancia.datos, transicion.instancia.motivo
         conocidos = datos if motivo is None else {**datos, "motivo": motivo}
         for tipo in transicion.ordenes:
             campos = {nombre: conocidos[nombre] for nombre in campos_de(tipo) if nombre in conocidos}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from aeroalpes.modulos.sagas.aplicacion.eventos import Tramo
+from aeroalpes.modulos.sagas.aplicacion.eventos import Hotel, Tramo, Vehiculo
 from seedwork.aplicacion.comandos import Comando
 
 
@@ -38,6 +38,38 @@ class ConfirmarReserva(Comando[None]):
 @dataclass(frozen=True, kw_only=True)
 class RevertirConfirmacion(Comando[None]):
     """A gds: que no quede ninguna plaza tomada."""
+
+    id_reserva: UUID
+    motivo: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReservarHotel(Comando[None]):
+    """A hoteles: tomar una habitación esa noche."""
+
+    id_reserva: UUID
+    hotel: Hotel
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiberarHotel(Comando[None]):
+    """A hoteles: que no quede ninguna habitación tomada."""
+
+    id_reserva: UUID
+    motivo: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReservarVehiculo(Comando[None]):
+    """A vehiculos: apartar un coche."""
+
+    id_reserva: UUID
+    vehiculo: Vehiculo
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiberarVehiculo(Comando[None]):
+    """A vehiculos: que no quede ningún coche apartado."""
 
     id_reserva: UUID
     motivo: str

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from aeroalpes.modulos.gds.infraestructura.schema.v1 import eventos as eventos_gds
+from aeroalpes.modulos.hoteles.infraestructura.schema.v1 import eventos as eventos_hotel
 from aeroalpes.modulos.pagos.infraestructura.schema.v1 import eventos as eventos_pago
 from aeroalpes.modulos.sagas.aplicacion import eventos
-from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import eventos as eventos_reserva
+from aeroalpes.modulos.vehiculos.infraestructura.schema.v1 import eventos as eventos_vehiculo
+from aeroalpes.modulos.vuelos.infraestructura.schema.v2 import eventos as eventos_reserva
 from seedwork.aplicacion.sagas.puerto import Sagas
 from seedwork.infraestructura.declaracion import message_handler
 from seedwork.infraestructura.politica import Reintentos
@@ -55,6 +58,28 @@ def al_responder_las_aerolineas(mensaje: eventos_gds.EventosGds, sagas: Sagas) -
         _contar(sagas, mensaje, eventos.ConfirmacionRevertida(id_reserva=UUID(revertida.id_reserva)))
 
 
+@message_handler(eventos_hotel.TOPICO, suscripcion="aeroalpes-sagas-hotel", **_POLITICA)
+def al_responder_el_hotel(mensaje: eventos_hotel.EventosHotel, sagas: Sagas) -> None:
+    if mensaje.hotel_reservado is not None:
+        _contar(sagas, mensaje, eventos.HotelReservado(id_reserva=UUID(mensaje.hotel_reservado.id_reserva)))
+    elif (rechazado := mensaje.hotel_rechazado) is not None:
+        _contar(sagas, mensaje, eventos.HotelRechazado(id_reserva=UUID(rechazado.id_reserva), motivo=rechazado.motivo))
+    elif mensaje.hotel_liberado is not None:
+        _contar(sagas, mensaje, eventos.HotelLiberado(id_reserva=UUID(mensaje.hotel_liberado.id_reserva)))
+
+
+@message_handler(eventos_vehiculo.TOPICO, suscripcion="aeroalpes-sagas-vehiculo", **_POLITICA)
+def al_responder_vehiculos(mensaje: eventos_vehiculo.EventosVehiculo, sagas: Sagas) -> None:
+    if mensaje.vehiculo_reservado is not None:
+        _contar(sagas, mensaje, eventos.VehiculoReservado(id_reserva=UUID(mensaje.vehiculo_reservado.id_reserva)))
+    elif (rechazado := mensaje.vehiculo_rechazado) is not None:
+        _contar(
+            sagas, mensaje, eventos.VehiculoRechazado(id_reserva=UUID(rechazado.id_reserva), motivo=rechazado.motivo)
+        )
+    elif mensaje.vehiculo_liberado is not None:
+        _contar(sagas, mensaje, eventos.VehiculoLiberado(id_reserva=UUID(mensaje.vehiculo_liberado.id_reserva)))
+
+
 def _contar(sagas: Sagas, mensaje: EventoIntegracion, evento: eventos.EventoReserva | None) -> None:
     if evento is not None:
         sagas.recibir(evento, id_mensaje=mensaje.id)
@@ -78,4 +103,14 @@ def _creada(creada: eventos_reserva.ReservaCreada) -> eventos.ReservaCreada | No
             )
             for tramo in creada.tramos
         ),
+        hotel=_hotel(creada.hotel) if creada.hotel else None,
+        vehiculo=_vehiculo(creada.vehiculo) if creada.vehiculo else None,
     )
+
+
+def _hotel(hotel: eventos_reserva.Hotel) -> eventos.Hotel:
+    return eventos.Hotel(hotel=hotel.hotel, fecha=date.fromisoformat(hotel.fecha))
+
+
+def _vehiculo(vehiculo: eventos_reserva.Vehiculo) -> eventos.Vehiculo:
+    return eventos.Vehiculo(dias=vehiculo.dias, edad_conductor=vehiculo.edad_conductor)

@@ -6,8 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from aeroalpes.modulos.gds.infraestructura.schema.v1 import comandos as comandos_gds
+from aeroalpes.modulos.hoteles.infraestructura.schema.v1 import comandos as comandos_hotel
 from aeroalpes.modulos.pagos.infraestructura.schema.v1 import comandos as comandos_pago
 from aeroalpes.modulos.sagas.aplicacion import comandos
+from aeroalpes.modulos.vehiculos.infraestructura.schema.v1 import comandos as comandos_vehiculo
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos as comandos_reserva
 from seedwork.aplicacion.mensajes import Despachador
 from seedwork.infraestructura.outbox import Servicio
@@ -62,6 +64,36 @@ def confirmar_reserva(comando: comandos.ConfirmarReserva, remitente: Remitente) 
 def revertir_confirmacion(comando: comandos.RevertirConfirmacion, remitente: Remitente) -> None:
     revertir = comandos_gds.RevertirConfirmacion(id_reserva=str(comando.id_reserva), motivo=comando.motivo)
     remitente.mandar(comandos_gds.ComandosGds, comandos_gds.TOPICO, comando.id_reserva, revertir_confirmacion=revertir)
+
+
+def reservar_hotel(comando: comandos.ReservarHotel, remitente: Remitente) -> None:
+    reservar = comandos_hotel.ReservarHotel(
+        id_reserva=str(comando.id_reserva), hotel=comando.hotel.hotel, fecha=comando.hotel.fecha.isoformat()
+    )
+    remitente.mandar(comandos_hotel.ComandosHotel, comandos_hotel.TOPICO, comando.id_reserva, reservar_hotel=reservar)
+
+
+def liberar_hotel(comando: comandos.LiberarHotel, remitente: Remitente) -> None:
+    liberar = comandos_hotel.LiberarHotel(id_reserva=str(comando.id_reserva), motivo=comando.motivo)
+    remitente.mandar(comandos_hotel.ComandosHotel, comandos_hotel.TOPICO, comando.id_reserva, liberar_hotel=liberar)
+
+
+def reservar_vehiculo(comando: comandos.ReservarVehiculo, remitente: Remitente) -> None:
+    reservar = comandos_vehiculo.ReservarVehiculo(
+        id_reserva=str(comando.id_reserva),
+        dias=comando.vehiculo.dias,
+        edad_conductor=comando.vehiculo.edad_conductor,
+    )
+    remitente.mandar(
+        comandos_vehiculo.ComandosVehiculo, comandos_vehiculo.TOPICO, comando.id_reserva, reservar_vehiculo=reservar
+    )
+
+
+def liberar_vehiculo(comando: comandos.LiberarVehiculo, remitente: Remitente) -> None:
+    liberar = comandos_vehiculo.LiberarVehiculo(id_reserva=str(comando.id_reserva), motivo=comando.motivo)
+    remitente.mandar(
+        comandos_vehiculo.ComandosVehiculo, comandos_vehiculo.TOPICO, comando.id_reserva, liberar_vehiculo=liberar
+    )
 
 
 def aprobar_reserva(comando: comandos.AprobarReserva, remitente: Remitente) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 
@@ -36,12 +36,26 @@ class ItinerarioDTO:
     odos: tuple[OdoDTO, ...]
 
 
+@dataclass(frozen=True)
+class HotelDTO:
+    hotel: str
+    fecha: date
+
+
+@dataclass(frozen=True)
+class VehiculoDTO:
+    dias: int
+    edad_conductor: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReservaDTO:
     id: UUID
     id_cliente: UUID | None
     itinerarios: tuple[ItinerarioDTO, ...]
     pasajeros: tuple[str, ...]
+    hotel: HotelDTO | None
+    vehiculo: VehiculoDTO | None
     estado: str
     motivo: str | None
     fecha_creacion: datetime

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from aeroalpes.modulos.vuelos.aplicacion.dto import AeropuertoDTO, ItinerarioDTO, LegDTO
-from aeroalpes.modulos.vuelos.dominio.objetos_valor import Aeropuerto, Itinerario, Leg, Odo, Segmento
+from aeroalpes.modulos.vuelos.aplicacion.dto import AeropuertoDTO, HotelDTO, ItinerarioDTO, LegDTO, VehiculoDTO
+from aeroalpes.modulos.vuelos.dominio.objetos_valor import (
+    Aeropuerto,
+    Hotel,
+    Itinerario,
+    Leg,
+    Odo,
+    Segmento,
+    Vehiculo,
+)
 
 
 def a_itinerarios(dtos: tuple[ItinerarioDTO, ...]) -> tuple[Itinerario, ...]:
@@ -17,6 +25,16 @@ def a_itinerarios(dtos: tuple[ItinerarioDTO, ...]) -> tuple[Itinerario, ...]:
         )
         for dto in dtos
     )
+
+
+def a_hotel(dto: HotelDTO | None) -> Hotel | None:
+    """Lanza `ReglaIncumplida` si no tiene nombre."""
+    return Hotel(dto.hotel, dto.fecha) if dto else None
+
+
+def a_vehiculo(dto: VehiculoDTO | None) -> Vehiculo | None:
+    """Lanza `ReglaIncumplida` si no es por un día al menos."""
+    return Vehiculo(dto.dias, dto.edad_conductor) if dto else None
 
 
 def _a_leg(dto: LegDTO) -> Leg:

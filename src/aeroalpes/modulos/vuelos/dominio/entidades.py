@@ -14,7 +14,7 @@ from aeroalpes.modulos.vuelos.dominio.eventos import (
     ReservaCreada,
     ReservaPagada,
 )
-from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Itinerario, TipoPasajero
+from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Hotel, Itinerario, TipoPasajero, Vehiculo
 from aeroalpes.modulos.vuelos.dominio.reglas import AlMenosUnAdulto, AlMenosUnItinerario, EstadoPermite
 from aeroalpes.modulos.vuelos.dominio.tarifas import monto_de
 from seedwork.dominio.entidades import AgregacionRaiz
@@ -25,13 +25,15 @@ from seedwork.dominio.reglas import validar
 class Reserva(AgregacionRaiz):
     """Un viaje reservado; `monto` es lo que cuesta, en centavos.
 
-    `medio_pago` es la ficha que dio el cliente para pagarlo, si la dio.
+    `medio_pago` es la ficha que dio el cliente para pagarlo, si la dio; `hotel` y `vehiculo`, lo que quiere además.
     """
 
     id_cliente: UUID | None
     itinerarios: tuple[Itinerario, ...]
     pasajeros: tuple[TipoPasajero, ...]
     medio_pago: str | None
+    hotel: Hotel | None
+    vehiculo: Vehiculo | None
     monto: int
     estado: EstadoReserva
     motivo: str | None
@@ -48,6 +50,8 @@ class Reserva(AgregacionRaiz):
         id_cliente: UUID | None = None,
         pasajeros: tuple[TipoPasajero, ...] = (),
         medio_pago: str | None = None,
+        hotel: Hotel | None = None,
+        vehiculo: Vehiculo | None = None,
     ) -> Self:
         validar(AlMenosUnItinerario(itinerarios), AlMenosUnAdulto(pasajeros))
         reserva = cls(
@@ -56,6 +60,8 @@ class Reserva(AgregacionRaiz):
             itinerarios=itinerarios,
             pasajeros=pasajeros,
             medio_pago=medio_pago,
+            hotel=hotel,
+            vehiculo=vehiculo,
             monto=monto_de(itinerarios, pasajeros),
             estado=EstadoReserva.PENDIENTE,
             motivo=None,
@@ -71,6 +77,8 @@ class Reserva(AgregacionRaiz):
                 legs=tuple(leg for itinerario in itinerarios for leg in itinerario.legs),
                 monto=reserva.monto,
                 medio_pago=medio_pago,
+                hotel=hotel,
+                vehiculo=vehiculo,
                 fecha=fecha,
             )
         )

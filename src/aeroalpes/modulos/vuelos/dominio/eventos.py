@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from aeroalpes.modulos.vuelos.dominio.objetos_valor import Leg
+from aeroalpes.modulos.vuelos.dominio.objetos_valor import Hotel, Leg, Vehiculo
 from seedwork.dominio.eventos import EventoDominio
 
 
@@ -19,6 +19,8 @@ class ReservaCreada(EventoDominio):
     legs: tuple[Leg, ...]
     monto: int
     medio_pago: str | None
+    hotel: Hotel | None
+    vehiculo: Vehiculo | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from aeroalpes.modulos.vuelos.dominio.reglas import (
+    AlMenosUnDia,
     AlMenosUnLeg,
     CodigoPresente,
+    HotelConNombre,
     LlegadaPosteriorALaSalida,
     OrigenDistintoDelDestino,
 )
@@ -87,3 +89,25 @@ class Itinerario(ObjetoValor):
     def legs(self) -> tuple[Leg, ...]:
         """Todos sus legs, en orden."""
         return tuple(leg for odo in self.odos for segmento in odo.segmentos for leg in segmento.legs)
+
+
+@dataclass(frozen=True)
+class Hotel(ObjetoValor):
+    """La noche que se quiere en un hotel; si hay sitio, lo sabe hoteles."""
+
+    hotel: str
+    fecha: date
+
+    def __post_init__(self) -> None:
+        validar(HotelConNombre(self.hotel))
+
+
+@dataclass(frozen=True)
+class Vehiculo(ObjetoValor):
+    """El vehículo que se quiere alquilar, por días enteros; si se puede, lo sabe vehiculos."""
+
+    dias: int
+    edad_conductor: int
+
+    def __post_init__(self) -> None:
+        validar(AlMenosUnDia(self.dias))

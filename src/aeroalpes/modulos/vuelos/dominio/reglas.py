@@ -38,6 +38,24 @@ class LlegadaPosteriorALaSalida:
 
 
 @dataclass(frozen=True)
+class HotelConNombre:
+    hotel: str
+    mensaje = "Un hotel se identifica por su nombre"
+
+    def es_valida(self) -> bool:
+        return bool(self.hotel.strip())
+
+
+@dataclass(frozen=True)
+class AlMenosUnDia:
+    dias: int
+    mensaje = "Un vehículo se alquila al menos un día"
+
+    def es_valida(self) -> bool:
+        return self.dias >= 1
+
+
+@dataclass(frozen=True)
 class AlMenosUnLeg:
     legs: Sequence[Any]
     mensaje = "Un itinerario tiene al menos un leg"

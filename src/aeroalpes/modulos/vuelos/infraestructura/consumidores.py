@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,15 @@ from aeroalpes.modulos.vuelos.aplicacion.comandos.aprobar_reserva import Aprobar
 from aeroalpes.modulos.vuelos.aplicacion.comandos.cancelar_reserva import CancelarReserva
 from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearReserva
 from aeroalpes.modulos.vuelos.aplicacion.comandos.registrar_pago import RegistrarPago
-from aeroalpes.modulos.vuelos.aplicacion.dto import AeropuertoDTO, ItinerarioDTO, LegDTO, OdoDTO, SegmentoDTO
+from aeroalpes.modulos.vuelos.aplicacion.dto import (
+    AeropuertoDTO,
+    HotelDTO,
+    ItinerarioDTO,
+    LegDTO,
+    OdoDTO,
+    SegmentoDTO,
+    VehiculoDTO,
+)
 from aeroalpes.modulos.vuelos.infraestructura.fechas import de_ms
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos
 from seedwork.aplicacion.comandos import Comando
@@ -50,6 +59,8 @@ def _crear(comando: comandos.CrearReserva) -> CrearReserva:
         itinerarios=tuple(_itinerario(itinerario) for itinerario in comando.itinerarios),
         pasajeros=tuple(comando.pasajeros),
         medio_pago=comando.medio_pago,
+        hotel=HotelDTO(hotel.hotel, date.fromisoformat(hotel.fecha)) if (hotel := comando.hotel) else None,
+        vehiculo=VehiculoDTO(coche.dias, coche.edad_conductor) if (coche := comando.vehiculo) else None,
     )
 
 

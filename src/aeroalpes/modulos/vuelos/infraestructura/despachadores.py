@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from aeroalpes.modulos.vuelos.aplicacion.comandos.crear_reserva import CrearReserva
-from aeroalpes.modulos.vuelos.aplicacion.dto import ItinerarioDTO, LegDTO
+from aeroalpes.modulos.vuelos.aplicacion.dto import HotelDTO, ItinerarioDTO, LegDTO, VehiculoDTO
 from aeroalpes.modulos.vuelos.dominio import eventos as dominio
-from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Leg
+from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Hotel, Leg, Vehiculo
 from aeroalpes.modulos.vuelos.dominio.tarifas import MONEDA
 from aeroalpes.modulos.vuelos.infraestructura.fechas import a_ms
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import comandos
@@ -17,6 +17,9 @@ from seedwork.aplicacion.mensajes import Despachador
 from seedwork.dominio.eventos import EventoDominio
 from seedwork.infraestructura.outbox import Servicio
 from seedwork.infraestructura.schema.v1.mensajes import sobre
+
+H = TypeVar("H", comandos.Hotel, eventos.Hotel)
+V = TypeVar("V", comandos.Vehiculo, eventos.Vehiculo)
 
 
 def publicar(evento: EventoDominio, despachador: Despachador, servicio: Servicio) -> None:
@@ -50,6 +53,8 @@ class DespachadorComandosReserva:
                     itinerarios=[_itinerario(itinerario) for itinerario in comando.itinerarios],
                     pasajeros=list(comando.pasajeros),
                     medio_pago=comando.medio_pago,
+                    hotel=_hotel(comandos.Hotel, comando.hotel),
+                    vehiculo=_vehiculo(comandos.Vehiculo, comando.vehiculo),
                 ),
             ),
             topico=comandos.TOPICO,
@@ -73,6 +78,8 @@ def _creada(evento: dominio.ReservaCreada) -> eventos.ReservaCreada:
         monto=evento.monto,
         medio_pago=evento.medio_pago,
         moneda=MONEDA,
+        hotel=_hotel(eventos.Hotel, evento.hotel),
+        vehiculo=_vehiculo(eventos.Vehiculo, evento.vehiculo),
     )
 
 
@@ -112,6 +119,14 @@ _TRADUCCION: dict[type[EventoDominio], tuple[str, Callable[[Any], Any]]] = {
     dominio.ReservaCancelada: ("reserva_cancelada", _cancelada),
     dominio.AprobacionFallida: ("aprobacion_fallida", _fallida),
 }
+
+
+def _hotel(tipo: type[H], hotel: Hotel | HotelDTO | None) -> H | None:
+    return tipo(hotel=hotel.hotel, fecha=hotel.fecha.isoformat()) if hotel else None
+
+
+def _vehiculo(tipo: type[V], vehiculo: Vehiculo | VehiculoDTO | None) -> V | None:
+    return tipo(dias=vehiculo.dias, edad_conductor=vehiculo.edad_conductor) if vehiculo else None
 
 
 def _itinerario(dto: ItinerarioDTO) -> comandos.Itinerario:

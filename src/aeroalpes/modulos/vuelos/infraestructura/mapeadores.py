@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Row
 
 from aeroalpes.modulos.vuelos.aplicacion.dto import (
     AeropuertoDTO,
+    HotelDTO,
     ItinerarioDTO,
     LegDTO,
     OdoDTO,
     ReservaDTO,
     SegmentoDTO,
+    VehiculoDTO,
 )
-from aeroalpes.modulos.vuelos.aplicacion.mapeadores import a_itinerarios
+from aeroalpes.modulos.vuelos.aplicacion.mapeadores import a_hotel, a_itinerarios, a_vehiculo
 from aeroalpes.modulos.vuelos.dominio.entidades import Reserva
-from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Itinerario, TipoPasajero
+from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Hotel, Itinerario, TipoPasajero, Vehiculo
 from aeroalpes.modulos.vuelos.infraestructura.fechas import a_ms, de_ms
 
 
@@ -33,6 +36,8 @@ class MapeadorReserva:
             "monto": reserva.monto,
             "pasajeros": [str(tipo) for tipo in reserva.pasajeros],
             "itinerarios": [_itinerario_a_json(itinerario) for itinerario in reserva.itinerarios],
+            "hotel": _hotel_a_json(reserva.hotel),
+            "vehiculo": _vehiculo_a_json(reserva.vehiculo),
             "fecha_creacion_ms": a_ms(reserva.fecha_creacion),
             "fecha_actualizacion_ms": a_ms(reserva.fecha_actualizacion),
         }
@@ -44,6 +49,8 @@ class MapeadorReserva:
             itinerarios=a_itinerarios(de_json(fila.itinerarios)),
             pasajeros=tuple(TipoPasajero(tipo) for tipo in fila.pasajeros),
             medio_pago=fila.medio_pago,
+            hotel=a_hotel(_hotel_de_json(fila.hotel)),
+            vehiculo=a_vehiculo(_vehiculo_de_json(fila.vehiculo)),
             monto=fila.monto,
             estado=EstadoReserva(fila.estado),
             motivo=fila.motivo,
@@ -59,6 +66,8 @@ def a_dto(fila: Row[Any]) -> ReservaDTO:
         id_cliente=fila.id_cliente,
         itinerarios=de_json(fila.itinerarios),
         pasajeros=tuple(fila.pasajeros),
+        hotel=_hotel_de_json(fila.hotel),
+        vehiculo=_vehiculo_de_json(fila.vehiculo),
         estado=fila.estado,
         motivo=fila.motivo,
         fecha_creacion=de_ms(fila.fecha_creacion_ms),
@@ -104,3 +113,19 @@ def _leg_de_json(leg: Any) -> LegDTO:
         AeropuertoDTO(*leg["origen"]),
         AeropuertoDTO(*leg["destino"]),
     )
+
+
+def _hotel_a_json(hotel: Hotel | None) -> Any:
+    return {"hotel": hotel.hotel, "fecha": hotel.fecha.isoformat()} if hotel else None
+
+
+def _hotel_de_json(hotel: Any) -> HotelDTO | None:
+    return HotelDTO(hotel["hotel"], date.fromisoformat(hotel["fecha"])) if hotel else None
+
+
+def _vehiculo_a_json(vehiculo: Vehiculo | None) -> Any:
+    return {"dias": vehiculo.dias, "edad_conductor": vehiculo.edad_conductor} if vehiculo else None
+
+
+def _vehiculo_de_json(vehiculo: Any) -> VehiculoDTO | None:
+    return VehiculoDTO(vehiculo["dias"], vehiculo["edad_conductor"]) if vehiculo else None

@@ -18,6 +18,8 @@ reservas = Table(
     Column("monto", BigInteger, nullable=False),
     Column("pasajeros", JSON, nullable=False),
     Column("itinerarios", JSON, nullable=False),
+    Column("hotel", JSON(none_as_null=True)),
+    Column("vehiculo", JSON(none_as_null=True)),
     Column("fecha_creacion_ms", BigInteger, nullable=False),
     Column("fecha_actualizacion_ms", BigInteger, nullable=False),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from aeroalpes.modulos.vuelos.aplicacion.dto import ItinerarioDTO
-from aeroalpes.modulos.vuelos.aplicacion.mapeadores import a_itinerarios
+from aeroalpes.modulos.vuelos.aplicacion.dto import HotelDTO, ItinerarioDTO, VehiculoDTO
+from aeroalpes.modulos.vuelos.aplicacion.mapeadores import a_hotel, a_itinerarios, a_vehiculo
 from aeroalpes.modulos.vuelos.dominio.entidades import Reserva
 from aeroalpes.modulos.vuelos.dominio.objetos_valor import TipoPasajero
 from aeroalpes.modulos.vuelos.dominio.repositorios import RepositorioReservas
@@ -24,6 +24,8 @@ class CrearReserva(Comando[UUID]):
     id_cliente: UUID | None = None
     pasajeros: tuple[str, ...] = ()
     medio_pago: str | None = None
+    hotel: HotelDTO | None = None
+    vehiculo: VehiculoDTO | None = None
 
 
 def crear_reserva(comando: CrearReserva, reservas: RepositorioReservas, reloj: Reloj) -> UUID:
@@ -40,5 +42,7 @@ def nueva_reserva(comando: CrearReserva, reloj: Reloj) -> Reserva:
         itinerarios=a_itinerarios(comando.itinerarios),
         pasajeros=tuple(TipoPasajero(tipo) for tipo in comando.pasajeros),
         medio_pago=comando.medio_pago,
+        hotel=a_hotel(comando.hotel),
+        vehiculo=a_vehiculo(comando.vehiculo),
         fecha=reloj.ahora(),
     )

@@ -41,6 +41,22 @@ class Itinerario:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hotel:
+    """La noche que se quiere en un hotel; `fecha` es su día, AAAA-MM-DD."""
+
+    hotel: str
+    fecha: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vehiculo:
+    """El vehículo que se quiere alquilar, por `dias` enteros; `edad_conductor` en años."""
+
+    dias: int
+    edad_conductor: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class CrearReserva:
     """Reservar un viaje con el id que decide quien lo pide."""
 
@@ -49,6 +65,8 @@ class CrearReserva:
     itinerarios: list[Itinerario]
     pasajeros: list[str]
     medio_pago: str | None = None
+    hotel: Hotel | None = None
+    vehiculo: Vehiculo | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
