@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from aeroalpes.config import Configuracion, leer_configuracion
 from aeroalpes.modulos.cliente.modulo import CLIENTE
-from aeroalpes.modulos.gds.modulo import GDS
-from aeroalpes.modulos.hoteles.modulo import HOTELES
-from aeroalpes.modulos.pagos.modulo import PAGOS
+from aeroalpes.modulos.gds.modulo import GDS, GDS_COREOGRAFIADO
+from aeroalpes.modulos.hoteles.modulo import HOTELES, HOTELES_COREOGRAFIADO
+from aeroalpes.modulos.pagos.modulo import PAGOS, PAGOS_COREOGRAFIADO
 from aeroalpes.modulos.precios_dinamicos.modulo import PRECIOS_DINAMICOS
-from aeroalpes.modulos.sagas.modulo import SAGAS
-from aeroalpes.modulos.vehiculos.modulo import VEHICULOS
-from aeroalpes.modulos.vuelos.modulo import VUELOS
+from aeroalpes.modulos.sagas.modulo import SAGAS, SAGAS_SIN_EMPEZAR
+from aeroalpes.modulos.vehiculos.modulo import VEHICULOS, VEHICULOS_COREOGRAFIADO
+from aeroalpes.modulos.vuelos.modulo import VUELOS, VUELOS_COREOGRAFIADO
 from seedwork.infraestructura import salud
 from seedwork.infraestructura.hilo import MensajeriaEnHilo
 from seedwork.infraestructura.mensajeria import Mensajeria
@@ -18,6 +18,16 @@ from seedwork.infraestructura.sistema import Sistema, bootstrap
 
 SERVICIO = "aeroalpes"
 MODULOS = (VUELOS, CLIENTE, PAGOS, GDS, PRECIOS_DINAMICOS, HOTELES, VEHICULOS, SAGAS)
+COREOGRAFIADOS = (
+    VUELOS_COREOGRAFIADO,
+    CLIENTE,
+    PAGOS_COREOGRAFIADO,
+    GDS_COREOGRAFIADO,
+    PRECIOS_DINAMICOS,
+    HOTELES_COREOGRAFIADO,
+    VEHICULOS_COREOGRAFIADO,
+    SAGAS_SIN_EMPEZAR,
+)
 
 
 def componer(configuracion: Configuracion) -> Sistema:
@@ -25,7 +35,8 @@ def componer(configuracion: Configuracion) -> Sistema:
 
     Lanza `ErrorDeArranque` si la configuración nombra un broker desconocido o una base que no se puede usar.
     """
-    return bootstrap(MODULOS, base_datos=configuracion.base_datos, broker=configuracion.broker, servicio=SERVICIO)
+    modulos = MODULOS if configuracion.saga == "orquestada" else COREOGRAFIADOS
+    return bootstrap(modulos, base_datos=configuracion.base_datos, broker=configuracion.broker, servicio=SERVICIO)
 
 
 def sistema() -> Sistema:

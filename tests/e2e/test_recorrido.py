@@ -32,6 +32,10 @@ from seedwork.infraestructura.tablas import sagas
 TRABAJADOR = {"sqlite": "dentro", "postgres": "aparte"}
 DE_CONFIGURACION = {"BROKER_URL", "DATABASE_URL", "AEROALPES_TRABAJADOR"}
 PLAZO_S = 60.0
+HOTEL_Y_COCHE = {
+    "hotel": {"hotel": "Dann", "fecha": "2022-11-22"},
+    "vehiculo": {"dias": 3, "edad_conductor": 30},
+}
 APROBADA = ["ReservaCreada", "ReservaPagada", "ReservaAprobada"]
 RECHAZADA = ["ReservaCreada", "ReservaCancelada"]
 DESHECHA = ["ReservaCreada", "ReservaPagada", "ReservaCancelada"]
@@ -63,7 +67,7 @@ async def test_reservada_por_cualquier_puerta_acaba_aprobada_o_deshecha_en_cualq
         ):
             buenas = [
                 await _pedir(http, "reserva", reserva_nueva()),
-                await _pedir(http, "reserva-comando", reserva_nueva(medio="tok_bueno")),
+                await _pedir(http, "reserva-comando", reserva_nueva(medio="tok_bueno") | HOTEL_Y_COCHE),
                 await asyncio.to_thread(_por_grpc, suite),
                 await _por_el_broker(suite),
             ]
@@ -88,10 +92,11 @@ async def test_reservada_por_cualquier_puerta_acaba_aprobada_o_deshecha_en_cualq
             estado, motivo, cobrada = await _final(http, sin_plazas)
             assert (estado, "ZZZ" in str(motivo), cobrada) == ("CANCELADA", True, False)
             assert await _final(http, lenta) == ("CANCELADA", "PagarReserva no respondió en 30 s", False)
-            assert await _pasos(http, buenas[0], "COMPLETADA") == ["HECHO", "HECHO", "HECHO"]
-            assert await _pasos(http, rechazada, "COMPENSADA") == ["FALLIDO", "PENDIENTE", "PENDIENTE"]
-            assert await _pasos(http, sin_plazas, "COMPENSADA") == ["COMPENSADO", "FALLIDO", "PENDIENTE"]
-            assert await _pasos(http, lenta, "COMPENSADA") == ["COMPENSADO", "PENDIENTE", "PENDIENTE"]
+            assert await _pasos(http, buenas[0], "COMPLETADA") == ["HECHO", "HECHO", "OMITIDO", "OMITIDO", "HECHO"]
+            assert await _pasos(http, buenas[1], "COMPLETADA") == ["HECHO"] * 5
+            assert await _pasos(http, rechazada, "COMPENSADA") == ["FALLIDO", *["PENDIENTE"] * 4]
+            assert await _pasos(http, sin_plazas, "COMPENSADA") == ["COMPENSADO", "FALLIDO", *["PENDIENTE"] * 3]
+            assert await _pasos(http, lenta, "COMPENSADA") == ["COMPENSADO", *["PENDIENTE"] * 4]
         assert await asyncio.to_thread(_estado_por_grpc, suite, buenas[2]) == "APROBADA"
         assert _asuntos(suite) == Counter(
             [f"Recibimos tu reserva {id[:8]}" for id in historias]

@@ -6,8 +6,9 @@ from flask import Blueprint, Response
 from spectree import Response as Respuestas
 
 from aeroalpes.api import contratos
+from aeroalpes.api.ejecucion import bus
 from aeroalpes.api.spec import SPEC
-from aeroalpes.composicion import MODULOS, SERVICIO
+from aeroalpes.composicion import SERVICIO
 from seedwork.presentacion.mapa import mapa
 from seedwork.presentacion.peticiones import responder
 
@@ -18,4 +19,4 @@ rutas = Blueprint("mapa", __name__)
 @SPEC.validate(resp=Respuestas(HTTP_200=contratos.Mapa), skip_validation=True, tags=["mapa"], operation_id="mapa")
 def ver_mapa() -> Response:
     """Quién publica en cada tópico, y quién lo atiende, según las tablas de los módulos."""
-    return responder(contratos.Mapa.model_validate({"contextos": mapa(MODULOS, SERVICIO)}))
+    return responder(contratos.Mapa.model_validate({"contextos": mapa(bus().modulos, SERVICIO)}))

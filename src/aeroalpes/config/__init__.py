@@ -23,6 +23,7 @@ class Configuracion(BaseModel):
     datos: str = Field("var", alias="AEROALPES_DATOS")
     base_datos: str = Field("", alias="DATABASE_URL")
     broker: str = Field("", alias="BROKER_URL")
+    saga: Literal["orquestada", "coreografiada"] = Field("orquestada", alias="AEROALPES_SAGA")
     trabajador: Literal["dentro", "aparte"] = Field("dentro", alias="AEROALPES_TRABAJADOR")
 
 

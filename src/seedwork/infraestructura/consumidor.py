@@ -239,13 +239,14 @@ class MotorConsumo:
             await self._desechar(fallida, _frase(error))
             return None
         de_esquema = isinstance(error, EsquemaDesconocido)
-        self._log.warning(
-            "consumo.fallo",
-            id=entrega.mensaje.cabeceras.get("id"),
-            intento=fallida.intentos,
-            error=_frase(error),
-            exc_info=None if de_esquema else error,
-        )
+        if not isinstance(error, self._consumidor.esperados):
+            self._log.warning(
+                "consumo.fallo",
+                id=entrega.mensaje.cabeceras.get("id"),
+                intento=fallida.intentos,
+                error=_frase(error),
+                exc_info=None if de_esquema else error,
+            )
         politica = ESPERA_DE_ESQUEMA if de_esquema else self._consumidor.reintentos
         if politica.agotados(fallida.intentos):
             await self._desechar(fallida, _frase(error))

@@ -43,7 +43,8 @@ class Consumidor:
 
     `suscripcion` es el grupo: sus instancias se reparten los mensajes. Con orden "estricto" un fallo retiene lo que
     sigue de su misma clave; con "relajado", lo demás pasa. `concurrencia` es cuántos mensajes se atienden a la vez y
-    `prefetch` cuántos se tienen tomados.
+    `prefetch` cuántos se tienen tomados. Un error de los `permanentes` no se reintenta; uno de los `esperados` se
+    reintenta como cualquiera, pero es parte de lo normal y no se registra.
     """
 
     nombre: str
@@ -56,6 +57,7 @@ class Consumidor:
     concurrencia: int = 8
     prefetch: int = 100
     permanentes: tuple[type[Exception], ...] = ()
+    esperados: tuple[type[Exception], ...] = ()
     auto_start: bool = True
 
     def __post_init__(self) -> None:

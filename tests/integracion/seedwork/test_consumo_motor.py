@@ -222,6 +222,15 @@ async def test_lo_que_el_consumidor_declara_permanente_tampoco_se_reintenta(brok
     assert handler.vistos == ["malo"]
 
 
+async def test_lo_que_el_consumidor_declara_esperado_se_reintenta_sin_registrarse(broker: BrokerEmbebido) -> None:
+    handler = Handler(pronto=[KeyError("aún no"), RuntimeError("no")])
+    await broker.publicar(de("k", "pronto"))
+    with capture_logs() as registro:
+        async with consumiendo(broker, handler, esperados=(KeyError,)):
+            await hasta(lambda: handler.terminados == ["pronto"])
+    assert [linea["error"] for linea in registro if linea["event"] == "consumo.fallo"] == ["RuntimeError: no"]
+
+
 @pytest.mark.parametrize("orden", ["estricto", "relajado"])
 @pytest.mark.parametrize("clave", ["k", None])
 async def test_un_error_transitorio_se_reintenta_lo_que_dice_la_politica_y_acaba_en_letras_muertas(

@@ -283,6 +283,17 @@ def test_cada_saga_acaba_con_la_definicion_con_que_empezo(base: str) -> None:
     ahora.cerrar()
 
 
+def test_una_saga_que_ya_no_empieza_deja_acabar_a_las_que_hay(base: str) -> None:
+    antes = armar(base)
+    llega(antes, ViajePedido(id_viaje="vieja", monto=1))
+    antes.cerrar()
+    ahora = armar(base, replace(VIAJE, empieza=False))
+    llega(ahora, ViajePedido(id_viaje="nueva", monto=1), Pagado(id_viaje="nueva"), Pagado(id_viaje="vieja"))
+    assert mandados(ahora) == ["Pagar", "Reservar"]
+    assert [saga.clave for saga in ahora.ejecutar(ListarSagas()).sagas] == ["vieja"]
+    ahora.cerrar()
+
+
 def test_quitar_o_cambiar_la_definicion_de_sagas_en_curso_detiene_el_arranque(base: str) -> None:
     antes = armar(base)
     llega(antes, ViajePedido(id_viaje="vieja", monto=1), ViajePedido(id_viaje="otra", monto=1))

@@ -10,10 +10,12 @@ from tests.unit.vuelos.fabrica import ID, SALIDA, en
 
 from aeroalpes.modulos.vuelos.aplicacion.comandos.aprobar_reserva import AprobarReserva, aprobar_reserva
 from aeroalpes.modulos.vuelos.aplicacion.comandos.cancelar_reserva import CancelarReserva, cancelar_reserva
+from aeroalpes.modulos.vuelos.aplicacion.comandos.confirmar_producto import ConfirmarProducto, confirmar_producto
 from aeroalpes.modulos.vuelos.aplicacion.comandos.registrar_pago import RegistrarPago, registrar_pago
+from aeroalpes.modulos.vuelos.aplicacion.comandos.vencer_reserva import VencerReserva, vencer_reserva
 from aeroalpes.modulos.vuelos.dominio.entidades import Reserva
 from aeroalpes.modulos.vuelos.dominio.eventos import AprobacionFallida
-from aeroalpes.modulos.vuelos.dominio.excepciones import PagoSinRegistrar
+from aeroalpes.modulos.vuelos.dominio.excepciones import PagoSinRegistrar, ReservaSinVencer
 from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva as E
 
 
@@ -67,3 +69,21 @@ def test_aprobar_una_reserva_cancelada_responde_que_no_y_la_deja_cancelada() -> 
     assert isinstance(evento, AprobacionFallida)
     assert (evento.estado, evento.motivo) == (E.CANCELADA, "La reserva ya está cancelada")
     assert una.reserva.estado is E.CANCELADA
+
+
+@pytest.mark.parametrize("estado", [E.APROBADA, E.CANCELADA])
+def test_lo_acabado_no_vence_y_lo_confirmado_tarde_o_dos_veces_no_lo_cambia(estado: E) -> None:
+    una = Una(en(estado))
+    vencer_reserva(VencerReserva(id_reserva=ID, plazo_s=0), una, una)
+    for _ in range(2):
+        confirmar_producto(ConfirmarProducto(id_reserva=ID, producto="VUELOS"), una, una)
+    assert una.reserva.estado is estado
+    assert not una.reserva.tiene_eventos
+
+
+def test_una_reserva_vence_cuando_pasa_su_plazo_y_no_antes() -> None:
+    una = Una(en(E.PAGADA))
+    with pytest.raises(ReservaSinVencer):
+        vencer_reserva(VencerReserva(id_reserva=ID, plazo_s=0.1), una, una)
+    vencer_reserva(VencerReserva(id_reserva=ID, plazo_s=0), una, una)
+    assert (una.reserva.estado, una.reserva.motivo) == (E.CANCELADA, "La reserva no se completó en 0 s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from aeroalpes.modulos.gds.aplicacion.comandos.anotar_confirmacion import AnotarConfirmacion, anotar_confirmacion
@@ -19,6 +20,7 @@ from aeroalpes.modulos.gds.infraestructura.anticorrupcion.ajeno import Host
 from aeroalpes.modulos.gds.infraestructura.anticorrupcion.gds import GdsAnticorrupcion
 from aeroalpes.modulos.gds.infraestructura.anticorrupcion.simulado import HostSimulado
 from aeroalpes.modulos.gds.infraestructura.consumidores import al_recibir_comando
+from aeroalpes.modulos.gds.infraestructura.coreografia import al_pasar_algo_a_la_reserva
 from aeroalpes.modulos.gds.infraestructura.despachadores import publicar, soltar
 from aeroalpes.modulos.gds.infraestructura.repositorios import ConfirmacionesSQLAlchemy
 from aeroalpes.modulos.gds.infraestructura.schema.v1 import comandos, eventos
@@ -47,3 +49,5 @@ GDS = Modulo(
     consumidores=[al_recibir_comando],
     migraciones=[Migraciones("gds", Path(migraciones.__file__).parent)],
 )
+GDS_COREOGRAFIADO = replace(GDS, consumidores=[*GDS.consumidores, al_pasar_algo_a_la_reserva])
+"""El mismo contexto cuando nadie lleva la reserva: reacciona a lo que les pasa a los demás."""

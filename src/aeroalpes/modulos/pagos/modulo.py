@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from aeroalpes.modulos.pagos.aplicacion.comandos.anotar_cobro import AnotarCobro, anotar_cobro
@@ -20,6 +21,7 @@ from aeroalpes.modulos.pagos.dominio.eventos import (
 from aeroalpes.modulos.pagos.dominio.repositorios import RepositorioPagos
 from aeroalpes.modulos.pagos.infraestructura import migraciones
 from aeroalpes.modulos.pagos.infraestructura.consumidores import al_recibir_comando, llamar_a_la_pasarela
+from aeroalpes.modulos.pagos.infraestructura.coreografia import al_pasar_algo_a_la_reserva
 from aeroalpes.modulos.pagos.infraestructura.despachadores import publicar
 from aeroalpes.modulos.pagos.infraestructura.pasarela import PasarelaSimulada
 from aeroalpes.modulos.pagos.infraestructura.repositorios import PagosPorEventos, VistaPagosSQLAlchemy
@@ -56,3 +58,5 @@ PAGOS = Modulo(
     consumidores=[al_recibir_comando, llamar_a_la_pasarela],
     migraciones=[Migraciones("pagos", Path(migraciones.__file__).parent)],
 )
+PAGOS_COREOGRAFIADO = replace(PAGOS, consumidores=[*PAGOS.consumidores, al_pasar_algo_a_la_reserva])
+"""El mismo contexto cuando nadie lleva la reserva: reacciona a lo que les pasa a los demás."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aeroalpes.modulos.gds.infraestructura.schema.v1 import comandos as comandos_gds
 from aeroalpes.modulos.hoteles.infraestructura.schema.v1 import comandos as comandos_hotel
 from aeroalpes.modulos.pagos.infraestructura.schema.v1 import comandos as comandos_pago
@@ -74,3 +76,5 @@ SAGAS = Modulo(
         al_responder_vehiculos,
     ],
 )
+SAGAS_SIN_EMPEZAR = replace(SAGAS, sagas=[replace(saga, empieza=False) for saga in SAGAS.sagas])
+"""Cuando las reservas se llevan solas: las sagas que hay acaban, y no empieza ninguna."""

@@ -61,7 +61,9 @@ class Saga:
     anterior; después la saga queda detenida, a la vista.
 
     Quien cambie `pasos` sube `version` y deja listada la anterior mientras haya sagas suyas en curso: cada una acaba
-    con la definición con que empezó. Lanza `SagaInvalida` con una frase si la declaración no puede funcionar.
+    con la definición con que empezó. Con `empieza=False` las que hay acaban y no empieza ninguna más.
+
+    Lanza `SagaInvalida` con una frase si la declaración no puede funcionar.
     """
 
     nombre: str
@@ -72,6 +74,7 @@ class Saga:
     version: int = 1
     intentos_compensacion: int = 8
     espera_compensacion_s: float = 10.0
+    empieza: bool = True
     eventos: Mapping[type, tuple[Rol, int]] = field(init=False, repr=False, compare=False)
     """De cada evento que escucha, lo que significa y para qué paso."""
 

@@ -90,9 +90,9 @@ class SagasSQLAlchemy:
         tipo, clave = type(evento), str(getattr(evento, vigente.clave))
         guardada = self._leer(vigente.nombre, clave)
         if guardada is None:
-            if tipo is vigente.inicia:
+            if tipo is vigente.inicia and vigente.empieza:
                 self._empezar(vigente, clave, evento, id_mensaje)
-            else:
+            elif vigente.empieza:
                 _log.warning(
                     "saga.sin_instancia", saga=vigente.nombre, clave=clave, evento=tipo.__name__, id=id_mensaje
                 )

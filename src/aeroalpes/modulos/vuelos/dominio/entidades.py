@@ -14,7 +14,14 @@ from aeroalpes.modulos.vuelos.dominio.eventos import (
     ReservaCreada,
     ReservaPagada,
 )
-from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Hotel, Itinerario, TipoPasajero, Vehiculo
+from aeroalpes.modulos.vuelos.dominio.objetos_valor import (
+    EstadoReserva,
+    Hotel,
+    Itinerario,
+    Producto,
+    TipoPasajero,
+    Vehiculo,
+)
 from aeroalpes.modulos.vuelos.dominio.reglas import AlMenosUnAdulto, AlMenosUnItinerario, EstadoPermite
 from aeroalpes.modulos.vuelos.dominio.tarifas import monto_de
 from seedwork.dominio.entidades import AgregacionRaiz
@@ -26,6 +33,7 @@ class Reserva(AgregacionRaiz):
     """Un viaje reservado; `monto` es lo que cuesta, en centavos.
 
     `medio_pago` es la ficha que dio el cliente para pagarlo, si la dio; `hotel` y `vehiculo`, lo que quiere además.
+    `confirmados` es lo que ya se sabe que tiene, cuando nadie lleva la cuenta por ella.
     """
 
     id_cliente: UUID | None
@@ -39,6 +47,7 @@ class Reserva(AgregacionRaiz):
     motivo: str | None
     fecha_creacion: datetime
     fecha_actualizacion: datetime
+    confirmados: frozenset[Producto] = frozenset()
 
     @classmethod
     def crear(
@@ -87,6 +96,12 @@ class Reserva(AgregacionRaiz):
     def pagar(self, fecha: datetime) -> None:
         self._pasar_a(EstadoReserva.PAGADA, fecha)
         self.registrar(ReservaPagada(id_reserva=self.id, id_cliente=self.id_cliente, fecha=fecha))
+        self._aprobar_si_esta_completa(fecha)
+
+    def confirmar(self, producto: Producto, fecha: datetime) -> None:
+        """Ya tiene ese producto; con todos los que lleva y el pago, queda aprobada."""
+        self.confirmados |= {producto}
+        self._aprobar_si_esta_completa(fecha)
 
     def aprobar(self, fecha: datetime) -> None:
         self._pasar_a(EstadoReserva.APROBADA, fecha)
@@ -104,6 +119,14 @@ class Reserva(AgregacionRaiz):
         self._pasar_a(EstadoReserva.CANCELADA, fecha)
         self.motivo = motivo
         self.registrar(ReservaCancelada(id_reserva=self.id, id_cliente=self.id_cliente, motivo=motivo, fecha=fecha))
+
+    def _aprobar_si_esta_completa(self, fecha: datetime) -> None:
+        if self.estado is EstadoReserva.PAGADA and self.confirmados >= self._productos():
+            self.aprobar(fecha)
+
+    def _productos(self) -> set[Producto]:
+        opcionales = {Producto.HOTEL: self.hotel, Producto.VEHICULO: self.vehiculo}
+        return {Producto.VUELOS, *(producto for producto, pedido in opcionales.items() if pedido)}
 
     def _pasar_a(self, estado: EstadoReserva, fecha: datetime) -> None:
         validar(EstadoPermite(self.estado, estado))

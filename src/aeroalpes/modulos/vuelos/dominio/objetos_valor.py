@@ -27,6 +27,14 @@ class EstadoReserva(StrEnum):
     CANCELADA = "CANCELADA"
 
 
+class Producto(StrEnum):
+    """Lo que una reserva puede llevar, además de su pago."""
+
+    VUELOS = "VUELOS"
+    HOTEL = "HOTEL"
+    VEHICULO = "VEHICULO"
+
+
 class TipoPasajero(StrEnum):
     """Qué pasaje paga una persona."""
 

@@ -20,7 +20,14 @@ from aeroalpes.modulos.vuelos.aplicacion.dto import (
 )
 from aeroalpes.modulos.vuelos.aplicacion.mapeadores import a_hotel, a_itinerarios, a_vehiculo
 from aeroalpes.modulos.vuelos.dominio.entidades import Reserva
-from aeroalpes.modulos.vuelos.dominio.objetos_valor import EstadoReserva, Hotel, Itinerario, TipoPasajero, Vehiculo
+from aeroalpes.modulos.vuelos.dominio.objetos_valor import (
+    EstadoReserva,
+    Hotel,
+    Itinerario,
+    Producto,
+    TipoPasajero,
+    Vehiculo,
+)
 from aeroalpes.modulos.vuelos.infraestructura.fechas import a_ms, de_ms
 
 
@@ -38,6 +45,7 @@ class MapeadorReserva:
             "itinerarios": [_itinerario_a_json(itinerario) for itinerario in reserva.itinerarios],
             "hotel": _hotel_a_json(reserva.hotel),
             "vehiculo": _vehiculo_a_json(reserva.vehiculo),
+            "confirmados": sorted(reserva.confirmados),
             "fecha_creacion_ms": a_ms(reserva.fecha_creacion),
             "fecha_actualizacion_ms": a_ms(reserva.fecha_actualizacion),
         }
@@ -52,6 +60,7 @@ class MapeadorReserva:
             hotel=a_hotel(_hotel_de_json(fila.hotel)),
             vehiculo=a_vehiculo(_vehiculo_de_json(fila.vehiculo)),
             monto=fila.monto,
+            confirmados=frozenset(Producto(producto) for producto in fila.confirmados),
             estado=EstadoReserva(fila.estado),
             motivo=fila.motivo,
             fecha_creacion=de_ms(fila.fecha_creacion_ms),

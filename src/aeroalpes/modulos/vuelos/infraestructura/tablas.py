@@ -20,6 +20,7 @@ reservas = Table(
     Column("itinerarios", JSON, nullable=False),
     Column("hotel", JSON(none_as_null=True)),
     Column("vehiculo", JSON(none_as_null=True)),
+    Column("confirmados", JSON, nullable=False),
     Column("fecha_creacion_ms", BigInteger, nullable=False),
     Column("fecha_actualizacion_ms", BigInteger, nullable=False),
 )
