@@ -19,6 +19,7 @@ NECESITA = {
     "recorrido": None,
     "outbox": "TEST_POSTGRES_URL",
     "reposo": "TEST_POSTGRES_URL",
+    "sagas": None,
     "redis": "TEST_REDIS_URL",
     "rabbitmq": "TEST_RABBITMQ_URL",
     "kafka": "TEST_KAFKA_URL",
