@@ -243,13 +243,17 @@ def test_las_opciones_solo_se_mandan_si_se_eligen(navegador: Chrome, suite: Suit
     uno(navegador, ".opciones summary").click()
     uno(navegador, '[name="medio"] [value="tok_rechazado"]').click()
     uno(navegador, '[data-accion="sin-plazas"]').click()
+    uno(navegador, '[name="dias"]').send_keys("3")
+    uno(navegador, '[name="edad"]').send_keys("19")
     boton = uno(navegador, "#boton-reservar")
     esperar_a(navegador, lambda: boton.get_attribute("aria-disabled") == "false")
     boton.click()
     esperar_a(navegador, lambda: len(suite.api.cuerpos) == 2)
     simple, probada = suite.api.cuerpos
     assert simple.keys() == {"itinerarios"}
+    assert probada.keys() == {"itinerarios", "pago", "vehiculo"}
     assert probada["pago"] == {"medio": "tok_rechazado"}
+    assert probada["vehiculo"] == {"dias": 3, "edad_conductor": 19}
     assert probada["itinerarios"][0]["odos"][0]["segmentos"][0]["legs"][0]["destino"]["codigo"] == "ZZZ"
 
 

@@ -2,9 +2,14 @@
 
 export const SIN_PLAZAS = { codigo: "ZZZ", nombre: "Aeropuerto sin plazas, para probar" };
 
-// Sólo lo que se haya llenado: {id_cliente?, pago?}.
+// Sólo lo que se haya llenado: {id_cliente?, pago?, hotel?, vehiculo?}; a medio llenar se manda igual, y el API dice qué falta.
 export function leerOpciones({ elements: campos }) {
-  const idCliente = campos.id_cliente.value.trim();
-  const medio = campos.medio.value;
-  return { ...(idCliente && { id_cliente: idCliente }), ...(medio && { pago: { medio } }) };
+  const valor = (nombre) => campos[nombre].value.trim();
+  const numero = (nombre) => (valor(nombre) === "" ? null : Number(valor(nombre)));
+  return {
+    ...(valor("id_cliente") && { id_cliente: valor("id_cliente") }),
+    ...(valor("medio") && { pago: { medio: valor("medio") } }),
+    ...((valor("hotel") || valor("hotel-fecha")) && { hotel: { hotel: valor("hotel"), fecha: valor("hotel-fecha") } }),
+    ...((valor("dias") || valor("edad")) && { vehiculo: { dias: numero("dias"), edad_conductor: numero("edad") } }),
+  };
 }
