@@ -35,6 +35,11 @@ def _leer_dia(valor: Any) -> date:
     return date.fromisoformat(valor)
 
 
+def _leer_entero(valor: Any) -> Any:
+    """Para JSON, y para un esquema, 3.0 también es un entero."""
+    return int(valor) if isinstance(valor, float) and valor.is_integer() else valor
+
+
 def _a_utc(fecha: datetime) -> datetime:
     try:
         return fecha.astimezone(UTC)
@@ -68,6 +73,7 @@ Dia = Annotated[
     BeforeValidator(_leer_dia),
     WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_DIA.pattern}$"}),
 ]
+_ENTERO = BeforeValidator(_leer_entero)
 _FECHA = WithJsonSchema({"type": "string", "format": "date-time"})
 FechaHora = Annotated[datetime, PlainSerializer(_en_segundos, return_type=str), _FECHA]
 FechaDeLeg = Annotated[datetime, PlainSerializer(_como_vino, return_type=str), _FECHA]
@@ -130,8 +136,8 @@ class HotelNuevo(_Entrada):
 class VehiculoNuevo(_Entrada):
     """Un vehículo por días enteros; `edad_conductor`, en años."""
 
-    dias: Annotated[int, Field(ge=1, le=1000)]
-    edad_conductor: Annotated[int, Field(ge=0, le=150)]
+    dias: Annotated[int, Field(ge=1, le=1000), _ENTERO]
+    edad_conductor: Annotated[int, Field(ge=0, le=150), _ENTERO]
 
 
 class ReservaNueva(_Entrada):

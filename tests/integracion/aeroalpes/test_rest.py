@@ -78,7 +78,7 @@ def test_lo_que_se_reserva_vuelve_como_se_mando(http: httpx.Client, ruta: str) -
         {"odos": [{"segmentos": []}, {"segmentos": [{"legs": []}, {"legs": legs[4:]}]}]},
     ]
     pasajeros = [{"tipo": "MENOR"}, {"tipo": "ADULTO"}, {"tipo": "INFANTE"}]
-    ademas = {"hotel": {"hotel": "El «Ñandú»", "fecha": "1999-01-07"}, "vehiculo": {"dias": 3, "edad_conductor": 40}}
+    ademas = {"hotel": {"hotel": "El «Ñandú»", "fecha": "1999-01-07"}, "vehiculo": {"dias": 3.0, "edad_conductor": 40}}
     creada = http.post(ruta, json={"itinerarios": estructura, "pasajeros": pasajeros, **ademas}).json()
     reserva = aparece(http, f"/vuelos/reserva-query/{creada['id']}")
     assert reserva["itinerarios"] == estructura
