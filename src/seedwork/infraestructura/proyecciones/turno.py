@@ -40,7 +40,7 @@ class Turno:
 
     def tomar(self) -> None:
         """Lanza `EnReconstruccion` si lo tiene otro."""
-        with Session(self._motor) as sesion:
+        with Session(self._motor) as sesion, sesion.begin():
             insertar_si_falta(sesion, proyecciones, _fila(self._nombre), "nombre")
             libre = proyecciones.c.vence_ms < ahora_ms()
             if not self._escribir(sesion, libre, dueno=self._dueno, vence_ms=_vence_ms(), aplicados=0, total=0):
@@ -50,16 +50,14 @@ class Turno:
                     f"La proyección {self._nombre!r} ya se está reconstruyendo; si quien lo hacía murió, su turno vence"
                     f" en {resta_s:.0f} s"
                 )
-            sesion.commit()
         self._renovado = time.monotonic()
 
     def renovar(self, aplicados: int, total: int) -> None:
         """Lo alarga, si ya toca, y dice por dónde va; `TurnoPerdido` si lo tiene otro."""
         if time.monotonic() - self._renovado < ARRIENDO_S / 5:
             return
-        with Session(self._motor) as sesion:
+        with Session(self._motor) as sesion, sesion.begin():
             self._exigir(sesion, vence_ms=_vence_ms(), aplicados=aplicados, total=total)
-            sesion.commit()
         self._renovado = time.monotonic()
 
     def entregar(self, sesion: Session, hasta: int, omitidas: Sequence[int]) -> None:
@@ -68,9 +66,8 @@ class Turno:
 
     def soltar(self) -> None:
         """Lo deja libre, si sigue siendo suyo."""
-        with Session(self._motor) as sesion:
+        with Session(self._motor) as sesion, sesion.begin():
             self._escribir(sesion, proyecciones.c.dueno == self._dueno, dueno=None, vence_ms=0)
-            sesion.commit()
 
     @property
     def _suya(self) -> Any:
