@@ -23,6 +23,7 @@ from seedwork.infraestructura.codificacion import MensajeInvalido
 from seedwork.infraestructura.esquemas import EsquemaDesconocido
 from seedwork.infraestructura.inquilinos import SchemaInexistente, SinInquilino
 from seedwork.infraestructura.politica import ErrorPermanente
+from seedwork.infraestructura.proyecciones.turno import ErrorReconstruccion
 from seedwork.infraestructura.recursos import SinBaseDeDatos
 from seedwork.presentacion import problemas
 
@@ -31,6 +32,7 @@ FALLOS_DE_AQUI = {
     ErrorBroker,
     ErrorDeArranque,
     ErrorPermanente,
+    ErrorReconstruccion,
     EsquemaDesconocido,
     EventoSinSaga,
     MensajeInvalido,
