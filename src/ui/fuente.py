@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
 import structlog
 
 from seedwork.infraestructura.brokers import Mensaje
-from seedwork.infraestructura.codificacion import Evento, MensajeInvalido, decodificar
+from seedwork.infraestructura.codificacion import Evento, MensajeInvalido
 from seedwork.infraestructura.esquemas import EsquemaDesconocido
 from seedwork.infraestructura.mensajeria import Mensajeria
 from ui.configuracion import Configuracion
@@ -20,6 +20,7 @@ VENTANA_S = 3600.0
 SERVICIO = "aeroalpes-bff"
 _LOTE = 100
 _DE_NADIE_MAS = {"medio_pago"}  # con qué paga el cliente no es de quien mira la página
+Decodificar = Callable[[Mensaje, Any], Awaitable[Any]]
 _registro = structlog.get_logger(__name__)
 
 
@@ -32,15 +33,15 @@ async def eventos(configuracion: Configuracion) -> AsyncIterator[dict[str, Any]]
         lector = await mensajeria.leer(TOPICOS, desde_hace_s=VENTANA_S)
         while True:
             for mensaje in await lector.recibir(_LOTE):
-                evento = a_cloudevent(mensaje)
+                evento = await a_cloudevent(mensaje, mensajeria.decodificar)
                 if evento is not None:
                     yield evento
 
 
-def a_cloudevent(mensaje: Mensaje) -> dict[str, Any] | None:
+async def a_cloudevent(mensaje: Mensaje, decodificar: Decodificar) -> dict[str, Any] | None:
     """El mensaje como CloudEvent en JSON, y de qué tópico vino; None, con un registro, si no se entiende."""
     try:
-        datos = _datos(mensaje)
+        datos = await _datos(mensaje, decodificar)
         if datos is None:
             return None
         atributos = dict(mensaje.cabeceras)
@@ -69,12 +70,12 @@ def _es_interno(mensaje: Mensaje) -> bool:
     return mensaje.topico in CONTADOS or mensaje.topico in DE_PASO
 
 
-def _datos(mensaje: Mensaje) -> dict[str, Any] | None:
+async def _datos(mensaje: Mensaje, decodificar: Decodificar) -> dict[str, Any] | None:
     if mensaje.topico in DE_PASO:
         return {}
     if mensaje.topico not in CONTADOS:
-        return dict(decodificar(mensaje, Evento).data)
-    registro = asdict(decodificar(mensaje, CONTADOS[mensaje.topico]))
+        return dict((await decodificar(mensaje, Evento)).data)
+    registro = asdict(await decodificar(mensaje, CONTADOS[mensaje.topico]))
     variante = next((campo for campo in registro.values() if isinstance(campo, dict)), None)
     if variante is None:  # un hecho que aquí aún no se conoce
         return None

@@ -13,11 +13,11 @@ from seedwork.aplicacion.firmas import ErrorDeArranque
 from seedwork.aplicacion.hilos import entero
 from seedwork.infraestructura import declaracion
 from seedwork.infraestructura.brokers import (
-    Broker,
     BrokerConEsquemas,
     BrokerNoDisponible,
     ErrorBroker,
     Lector,
+    Mensaje,
     RegistroEsquemas,
     Suscripcion,
     conectar,
@@ -25,6 +25,7 @@ from seedwork.infraestructura.brokers import (
 from seedwork.infraestructura.configuracion import broker_del_entorno
 from seedwork.infraestructura.consumidor import MotorConsumo
 from seedwork.infraestructura.declaracion import Consumidor, Ruta, con_suscripcion
+from seedwork.infraestructura.lectura import leer
 from seedwork.infraestructura.observabilidad import configurar_registro
 from seedwork.infraestructura.procesador import Procesador
 from seedwork.infraestructura.proyecciones import Proyeccion, reunir_proyecciones
@@ -157,10 +158,8 @@ class Mensajeria(Publicador):
                 sistema = self._bus if self._bus is not None else await entero(asyncio.to_thread(self._armar))
                 self._sistema = sistema
                 self._asincrona = base_asincrona(self._por_consumir(), sistema.motor)
-                esquemas = self._broker.esquemas if isinstance(self._broker, BrokerConEsquemas) else None
                 procesadores = [
-                    (consumidor, self._procesador(consumidor, sistema, self._broker, esquemas))
-                    for consumidor in self._por_consumir()
+                    (consumidor, self._procesador(consumidor, sistema)) for consumidor in self._por_consumir()
                 ]
             except BaseException:
                 await self._cerrar()
@@ -285,12 +284,22 @@ class Mensajeria(Publicador):
         """Una copia efímera de lo que pasa por esos tópicos, que no deja nada en el broker."""
         return await self.broker.leer(topicos, desde_hace_s=desde_hace_s)
 
-    def _procesador(
-        self, consumidor: Consumidor, sistema: Sistema, broker: Broker, esquemas: RegistroEsquemas | None
-    ) -> Procesador | Alimentador:
+    async def decodificar(self, mensaje: Mensaje, tipo: Any) -> Any:
+        """El contenido de un mensaje leído, como `tipo`; los errores, los de `codificacion.decodificar`.
+
+        Como a los consumidores, una versión que aquí no se conoce se le pide al registro de esquemas del broker, si lo
+        tiene: de eso puede salir `BrokerNoDisponible`.
+        """
+        return await leer(mensaje, tipo, self._esquemas)
+
+    @property
+    def _esquemas(self) -> RegistroEsquemas | None:
+        return self.broker.esquemas if isinstance(self.broker, BrokerConEsquemas) else None
+
+    def _procesador(self, consumidor: Consumidor, sistema: Sistema) -> Procesador | Alimentador:
         if isinstance(consumidor, Proyeccion):
-            return Alimentador(consumidor, sistema, esquemas)
-        return Procesador(consumidor, sistema, broker.publicar, self._asincrona, esquemas)
+            return Alimentador(consumidor, sistema, self._esquemas)
+        return Procesador(consumidor, sistema, self.broker.publicar, self._asincrona, self._esquemas)
 
     async def _atender(self, consumidor: Consumidor, procesador: Procesador | Alimentador) -> None:
         try:

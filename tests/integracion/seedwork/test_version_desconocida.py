@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from seedwork import Mensaje, Mensajeria, Reintentos, conectar
 from seedwork.infraestructura import consumidor
 from seedwork.infraestructura.brokers import BrokerConEsquemas
 from seedwork.infraestructura.esquemas import esquema_de
+from ui.configuracion import Configuracion
+from ui.fuente import eventos
 
 HUELLA_V2 = esquema_de(v2.EventosReserva).huella
 
@@ -46,6 +49,18 @@ async def publicar(url: str, *mensajes: Mensaje) -> None:
     broker = conectar(url)
     try:
         await broker.publicar(mensajes)
+    finally:
+        await broker.cerrar()
+
+
+async def registrar_y_publicar(url: str) -> Mensaje:
+    broker = conectar(url)
+    assert isinstance(broker, BrokerConEsquemas)
+    try:
+        await broker.esquemas.registrar(v2.TOPICO, REVISIONES)
+        nueva = creada(v2, monto=24_000, hotel=v2.Hotel(hotel="Dann Carlton", fecha="2026-11-22"))
+        await broker.publicar([nueva])
+        return nueva
     finally:
         await broker.cerrar()
 
@@ -91,14 +106,18 @@ async def test_si_nadie_lo_releva_acaba_en_las_letras_muertas_con_sus_bytes_y_se
 async def test_en_pulsar_se_lo_pide_al_registro_y_lo_lee_al_momento(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumidor, "ESPERA_DE_ESQUEMA", Reintentos(maximo=0))  # esperar no le serviría
     espacio, oidos = Espacio(), list[str]()
-    broker = conectar(espacio.url)
-    assert isinstance(broker, BrokerConEsquemas)
-    try:
-        await broker.esquemas.registrar(v2.TOPICO, REVISIONES)
-        nueva = creada(v2, monto=24_000, hotel=v2.Hotel(hotel="Dann Carlton", fecha="2026-11-22"))
-        await broker.publicar([nueva])
-    finally:
-        await broker.cerrar()
+    nueva = await registrar_y_publicar(espacio.url)
     async with oyente(espacio.url, oidos) as mensajeria:
         await hasta(lambda: oidos == [nueva.clave])
         assert await mensajeria.broker.letras_muertas.listar() == []
+
+
+@pytest.mark.usefixtures("sin_la_2")
+async def test_la_pagina_tambien_se_lo_pide_al_registro_de_pulsar(monkeypatch: pytest.MonkeyPatch) -> None:
+    espacio = Espacio()
+    monkeypatch.setenv("BROKER_URL", espacio.url)
+    nueva = await registrar_y_publicar(espacio.url)
+    async with asyncio.timeout(30), aclosing(eventos(Configuracion())) as contados:
+        contado = await anext(contados)
+    assert (contado["id"], contado["data"]["id_reserva"]) == (nueva.cabeceras["id"], nueva.clave)
+    assert contado["data"]["monto"] == 24_000
