@@ -68,6 +68,11 @@ class Contenedores:
         for servicio in servicios:
             hasta(lambda servicio=servicio: self._sanos(servicio), f"{servicio} estuviera sano", PLAZO_S)  # type: ignore[misc]
 
+    def esperar_hechos(self, *servicios: str) -> None:
+        """Vuelve cuando los contenedores de esos servicios, que hacen algo y acaban, lo acabaron bien."""
+        for servicio in servicios:
+            hasta(lambda servicio=servicio: self._hechos(servicio), f"{servicio} acabara bien", PLAZO_S)  # type: ignore[misc]
+
     def matar(self, servicio: str) -> None:
         """kill -9 al primero de los procesos de un contenedor del servicio; vuelve cuando el motor lo ha levantado.
 
@@ -94,6 +99,10 @@ class Contenedores:
     def _sanos(self, servicio: str) -> bool:
         estados = [contenedor["State"] for contenedor in self.de(servicio)]
         return bool(estados) and all(uno["Running"] and uno["Health"]["Status"] == "healthy" for uno in estados)
+
+    def _hechos(self, servicio: str) -> bool:
+        estados = [contenedor["State"] for contenedor in self.de(servicio)]
+        return bool(estados) and all(uno["Status"] == "exited" and uno["ExitCode"] == 0 for uno in estados)
 
     def _en_el_anfitrion(self, programa: str) -> None:
         creado = self._pedir(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +15,8 @@ from tests.e2e.contenedores import IMAGENES, PLAZO_S, SERVICIOS, Contenedores, e
 from tests.e2e.suite import reserva_nueva
 from tests.integracion.espectador import mirando
 from tests.integracion.test_viaje_caidas import reservar
+
+from seedwork.infraestructura.publicados import registros_de, revisiones_por_topico
 
 PROPIOS = ("api", "trabajador", "sidecar", "notificaciones", "ui")
 RESERVAS = 30
@@ -26,6 +30,7 @@ def contenedores() -> Iterator[Contenedores]:
     with en_contenedores() as contenedores:
         contenedores.orden("up", "-d")
         contenedores.esperar_sanos(*SERVICIOS)
+        contenedores.esperar_hechos("esquemas")
         yield contenedores
 
 
@@ -41,6 +46,13 @@ def _parados(contenedores: Contenedores, *servicios: str) -> dict[str, int]:
     return {servicio: estado["ExitCode"] for servicio, estado in estados if estado["ExitCode"]}
 
 
+def _registrados(contenedores: Contenedores, topicos: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    """Las revisiones que tiene Pulsar de cada tópico, de la más vieja a la más nueva."""
+    ruta = "http://localhost:8080/admin/v2/schemas/public/default/{}/schemas"
+    respuestas = {t: json.loads(contenedores.dentro("pulsar", "curl", "-fsS", ruta.format(t))) for t in topicos}
+    return {t: [json.loads(uno["data"]) for uno in r["getSchemaResponses"]] for t, r in respuestas.items()}
+
+
 @pytest.mark.capacidad("A12")
 async def test_una_reserva_hecha_en_el_api_se_ve_en_la_pagina_y_deja_su_correo(contenedores: Contenedores) -> None:
     async with mirando(contenedores.ui) as ana, httpx.AsyncClient(base_url=contenedores.api, trust_env=False) as http:
@@ -52,6 +64,17 @@ async def test_una_reserva_hecha_en_el_api_se_ve_en_la_pagina_y_deja_su_correo(c
     assert creada["subject"] == id_reserva
     assert creada["id"] in _correos(contenedores)
     assert id_reserva in contenedores.dentro("notificaciones", "cat", f"var/buzon/{creada['id']}.eml")
+
+
+@pytest.mark.capacidad("A12")
+def test_los_esquemas_quedan_registrados_en_pulsar_y_registrarlos_otra_vez_no_cambia_nada(
+    contenedores: Contenedores,
+) -> None:
+    topicos = revisiones_por_topico(registros_de(["aeroalpes"]))
+    assert _registrados(contenedores, topicos) == topicos
+    contenedores.orden("restart", "esquemas")
+    contenedores.esperar_hechos("esquemas")
+    assert _registrados(contenedores, topicos) == topicos
 
 
 @pytest.mark.capacidad("A12")
