@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 TABLA = Path("docs/capacidades.tsv")
+_PROPIEDAD = "capacidades"
 
 
 class Capacidades:
@@ -22,7 +23,6 @@ class Capacidades:
 
     def __init__(self, filas: list[str]) -> None:
         self.filas = filas
-        self._ids_por_prueba: dict[str, tuple[str, ...]] = {}
         self._resultados: defaultdict[str, set[str]] = defaultdict(set)
 
     @pytest.hookimpl(tryfirst=True)
@@ -33,12 +33,11 @@ class Capacidades:
             ajenos = [str(id_fila) for id_fila in ids if id_fila not in self.filas]
             if sin_id or ajenos:
                 raise pytest.UsageError(f"{item.nodeid}: capacidad {', '.join(ajenos) or 'sin id'} no está en {TABLA}")
-            if ids:
-                self._ids_por_prueba[item.nodeid] = ids
+            item.user_properties.append((_PROPIEDAD, ids))  # viajan con el resultado, también desde otro proceso
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed or (report.when == "call" and report.passed):
-            for id_fila in self._ids_por_prueba.get(report.nodeid, ()):
+            for id_fila in dict(report.user_properties).get(_PROPIEDAD, ()):
                 self._resultados[id_fila].add(report.outcome)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,6 +1,7 @@
 """Los puertos de un servidor: los de siempre si están libres la primera vez, otros si no; después, los mismos."""
 
 import json
+import os
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,7 +34,10 @@ def ocupados(puertos: Mapping[str, int]) -> list[int]:
 
 
 def _candidatos(preferidos: Mapping[str, int]) -> Iterator[dict[str, int]]:
-    for salto in range(0, _TOPE - max(preferidos.values()), _SALTO):
+    # Dos obreros de pytest que eligieran a la vez darían con los mismos: cada uno tiene los suyos.
+    obrero = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    obreros = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for salto in range(obrero * _SALTO, _TOPE - max(preferidos.values()), obreros * _SALTO):
         puertos = {nombre: puerto + salto for nombre, puerto in preferidos.items()}
         if not ocupados(puertos):
             yield puertos
