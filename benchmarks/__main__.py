@@ -20,6 +20,7 @@ NECESITA = {
     "outbox": "TEST_POSTGRES_URL",
     "reposo": "TEST_POSTGRES_URL",
     "sagas": None,
+    "proyecciones": None,
     "redis": "TEST_REDIS_URL",
     "rabbitmq": "TEST_RABBITMQ_URL",
     "kafka": "TEST_KAFKA_URL",

@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Mapping
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,15 @@ def insertar_si_falta(
 
     `opciones` son las de ejecución de la sentencia.
     """
-    dialecto = postgresql if sesion.get_bind().dialect.name == "postgresql" else sqlite
-    insercion: Any = dialecto.insert(tabla).values(**fila).on_conflict_do_nothing(index_elements=unicas)
-    insertada = sesion.execute(insercion.returning(tabla.c[unicas[0]]), execution_options=opciones or {})
-    return insertada.first() is not None
+    insercion = _insercion_si_falta(sesion.get_bind().dialect.name, tabla, unicas)
+    return sesion.execute(insercion, dict(fila), execution_options=opciones or {}).first() is not None
+
+
+@lru_cache(maxsize=256)
+def _insercion_si_falta(dialecto: str, tabla: Table, unicas: tuple[str, ...]) -> Any:
+    """La sentencia, hecha una vez: hacerla cuesta a SQLAlchemy más que a la base ejecutarla."""
+    insertar: Any = postgresql.insert if dialecto == "postgresql" else sqlite.insert
+    return insertar(tabla).on_conflict_do_nothing(index_elements=unicas).returning(tabla.c[unicas[0]])
 
 
 def _entrar_en_schema(conexion: Connection) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from aeroalpes.modulos.precios_dinamicos.dominio.rutas import Ruta
@@ -15,6 +14,17 @@ from aeroalpes.modulos.precios_dinamicos.infraestructura.traduccion import rutas
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1.eventos import TOPICO, EventosReserva, Tramo
 from seedwork.infraestructura.base_datos import insertar_si_falta
 from seedwork.infraestructura.proyecciones import proyeccion
+
+_MOVER = text(
+    "INSERT INTO precios_demanda (origen, destino, reservas) VALUES (:origen, :destino, :cuanto)"
+    " ON CONFLICT (origen, destino) DO UPDATE SET reservas = precios_demanda.reservas + excluded.reservas"
+)
+_CANCELAR = (
+    update(reservas)
+    .where(reservas.c.id == bindparam("id_reserva"), ~reservas.c.cancelada)
+    .values(cancelada=True)
+    .returning(reservas.c.rutas)
+)
 
 
 @proyeccion(
@@ -39,7 +49,7 @@ class VistaDemandaSQLAlchemy:
         self._sesion = sesion
 
     def de(self, ruta: Ruta) -> int:
-        suya = select(demanda.c.reservas).where(*_es(ruta))
+        suya = select(demanda.c.reservas).where(demanda.c.origen == ruta.origen, demanda.c.destino == ruta.destino)
         return self._sesion.execute(suya).scalar_one_or_none() or 0
 
 
@@ -51,8 +61,7 @@ def _sumar(sesion: Session, id: UUID, tramos: list[Tramo]) -> None:
 
 
 def _restar(sesion: Session, id: UUID) -> None:
-    suya = update(reservas).where(reservas.c.id == id, ~reservas.c.cancelada).values(cancelada=True)
-    rutas = sesion.execute(suya.returning(reservas.c.rutas)).scalar_one_or_none()
+    rutas = sesion.execute(_CANCELAR, {"id_reserva": id}).scalar_one_or_none()
     if rutas is not None:
         _mover(sesion, [Ruta(*ruta) for ruta in rutas], -1)
     else:
@@ -61,11 +70,4 @@ def _restar(sesion: Session, id: UUID) -> None:
 
 def _mover(sesion: Session, rutas: Iterable[Ruta], cuanto: int) -> None:
     for ruta in rutas:
-        insertar_si_falta(
-            sesion, demanda, {"origen": ruta.origen, "destino": ruta.destino, "reservas": 0}, "origen", "destino"
-        )
-        sesion.execute(update(demanda).where(*_es(ruta)).values(reservas=demanda.c.reservas + cuanto))
-
-
-def _es(ruta: Ruta) -> tuple[Any, Any]:
-    return demanda.c.origen == ruta.origen, demanda.c.destino == ruta.destino
+        sesion.execute(_MOVER, {"origen": ruta.origen, "destino": ruta.destino, "cuanto": cuanto})
