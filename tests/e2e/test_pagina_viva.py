@@ -44,11 +44,15 @@ def pagina(suite: SuiteReal, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """La página abierta una sola vez, con lo que en ella cambie anotado."""
     with abrir_navegador(Path(tmp_path_factory.mktemp("perfil"))) as navegador:
         preferir(navegador, color_scheme="light", reduced_motion="no-preference")
-        navegador.get(suite.ui)
-        esperar(navegador, '#estado-conexion[data-estado="conectado"]')
-        esperar(navegador, '#mapa[data-listo="si"]')
-        navegador.execute_script(ESPIAR)
+        _abrir(navegador, suite)
         yield navegador
+
+
+def _abrir(navegador: Chrome, suite: SuiteReal) -> None:
+    navegador.get(suite.ui)
+    esperar(navegador, '#estado-conexion[data-estado="conectado"]')
+    esperar(navegador, '#mapa[data-listo="si"]')
+    navegador.execute_script(ESPIAR)
 
 
 def _reservar(pagina: Chrome) -> str:
@@ -144,3 +148,16 @@ async def _desechar_la_primera(broker: str, motivo: str) -> str:
         await suscripcion.cerrar()
     assert primera.mensaje.cabeceras["type"] == "ReservaCreada"
     return str(primera.mensaje.clave)
+
+
+@pytest.mark.capacidad("X11")
+def test_una_coreografiada_dice_que_va_sin_saga_y_su_recorrido_llega_igual(pagina: Chrome, tmp_path: Path) -> None:
+    with SuiteReal(tmp_path, AEROALPES_SAGA="coreografiada") as suite:
+        suite.esperar(suite.lanzar("api"), suite.lanzar("ui"))
+        _abrir(pagina, suite)
+        _reservar(pagina)
+        esperar(pagina, '#recorrido [data-evento="ReservaAprobada"]', PLAZO_S)
+        esperar(pagina, '#saga:not([hidden]) #saga-estado[data-estado="SIN_SAGA"]', PLAZO_S)
+        assert "los contextos se escuchan entre sí" in uno(pagina, "#saga-motivo").text
+        assert atributos(pagina, "#saga [data-comando]", "data-comando") == []
+        assert not uno(pagina, ".saga-diario").is_displayed()

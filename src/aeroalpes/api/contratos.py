@@ -271,6 +271,9 @@ class Pago(BaseModel):
     movimientos: list[Movimiento]
 
 
+Manera = Literal["orquestada", "coreografiada"]
+
+
 class PasoSaga(BaseModel):
     """Un paso, por el comando que lo hace y el que lo desharía."""
 
@@ -309,8 +312,12 @@ class Saga(SagaResumida):
 
 
 class PaginaSagas(BaseModel):
-    """Sagas, de la que cambió hace menos a la que hace más; `siguiente`, como `cursor`, pide la página que sigue."""
+    """Sagas, de la que cambió hace menos a la que hace más; `siguiente`, como `cursor`, pide la página que sigue.
 
+    `manera` es cómo se llevan las reservas nuevas: si es coreografiada, las que hay son de antes y no habrá más.
+    """
+
+    manera: Manera
     sagas: list[SagaResumida]
     siguiente: str | None
 
@@ -430,11 +437,15 @@ class ErrorDeCampo(BaseModel):
 
 
 class Problema(BaseModel):
-    """Un error (RFC 9457). `regla` nombra la regla de negocio incumplida; `errors`, los campos mal formados."""
+    """Un error (RFC 9457). `regla` nombra la regla de negocio incumplida; `errors`, los campos mal formados.
+
+    `manera` dice cómo se llevan las reservas, si por eso no hay lo que se pidió.
+    """
 
     type: str
     title: str
     status: int
     detail: str
     regla: str | None = None
+    manera: Manera | None = None
     errors: list[ErrorDeCampo] | None = None

@@ -2,11 +2,13 @@
 
 const ESPERA_MS = 15_000;
 
-// Un fallo del API: `frase` se puede enseñar; `campos` es [{ruta, mensaje}]; `reintentable` dice que no se sabe si llegó.
+// Un fallo del API: `frase` se puede enseñar; `campos` es [{ruta, mensaje}]; `reintentable` dice que no se sabe si llegó;
+// `manera`, si no hay saga porque las reservas se llevan de otra, es cuál.
 export class FalloApi extends Error {
-  constructor(frase, { estado = 0, campos = [], reintentable = false } = {}) {
+  constructor(frase, { estado = 0, campos = [], reintentable = false, manera = null } = {}) {
     super(frase);
     this.estado = estado;
+    this.manera = manera;
     this.campos = campos;
     this.reintentable = reintentable;
   }
@@ -32,6 +34,7 @@ function fallo(estado, problema) {
     estado,
     campos: errores.map((error) => ({ ruta: rutaDe(error.pointer), mensaje: String(error.detail ?? "") })),
     reintentable: estado >= 500,
+    manera: problema?.manera ?? null,
   });
 }
 

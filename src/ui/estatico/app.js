@@ -153,6 +153,10 @@ seguimiento.addEventListener("saga", ({ detail: { id, saga: suya } }) => {
   if (id === almacen.elegida) saga.pintar(id, suya);
 });
 
+seguimiento.addEventListener("sin-saga", ({ detail: { id } }) => {
+  if (id === almacen.elegida) saga.pintarSinSaga(id);
+});
+
 uno("#boton-mas").addEventListener("click", () => cargar(almacen.siguiente));
 
 new Formulario(uno("#formulario-reserva"), (id, itinerarios, demoraMs) => {

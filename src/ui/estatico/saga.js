@@ -26,6 +26,14 @@ export class PanelSaga {
     this.#diario(saga.diario);
   }
 
+  // La reserva que se lleva coreografiada: no hay pasos que enseñar, y se dice por qué.
+  pintarSinSaga(id) {
+    this.#vaciar(id);
+    this.#seccion.hidden = false;
+    this.#mostrar({ rotulo: "sin saga", estado: "SIN_SAGA", nota: SIN_SAGA });
+    this.#uno(".saga-diario").hidden = true;
+  }
+
   #uno(selector) {
     return this.#seccion.querySelector(selector);
   }
@@ -35,18 +43,26 @@ export class PanelSaga {
     this.#pasos.clear();
     this.#uno(".saga-pasos").replaceChildren();
     this.#uno(".saga-diario").open = false;
+    this.#uno(".saga-diario").hidden = false;
     this.#uno(".saga-diario ol").replaceChildren();
   }
 
-  #cabeza(saga) {
+  #cabeza({ estado, motivo }) {
+    const deshacer = estado === "COMPENSADA" ? "Se deshizo" : "Se deshace";
+    this.#mostrar({
+      rotulo: ESTADOS_SAGA[estado] ?? estado,
+      estado,
+      nota: motivo ? `${deshacer} lo hecho, del último paso al primero. Motivo: ${motivo}` : "",
+    });
+  }
+
+  #mostrar({ rotulo, estado, nota }) {
     const insignia = this.#uno("#saga-estado");
-    insignia.textContent = ESTADOS_SAGA[saga.estado] ?? saga.estado;
-    insignia.dataset.estado = saga.estado;
+    insignia.textContent = rotulo;
+    insignia.dataset.estado = estado;
     const motivo = this.#uno("#saga-motivo");
-    motivo.hidden = !saga.motivo;
-    motivo.textContent = saga.motivo
-      ? `${saga.estado === "COMPENSADA" ? "Se deshizo" : "Se deshace"} lo hecho, del último paso al primero. Motivo: ${saga.motivo}`
-      : "";
+    motivo.hidden = !nota;
+    motivo.textContent = nota;
   }
 
   #paso(paso) {
@@ -89,6 +105,7 @@ export class PanelSaga {
   }
 }
 
+const SIN_SAGA = "Nadie la dirige: los contextos se escuchan entre sí, y lo que hace cada uno está en su recorrido, aquí abajo.";
 const CIERRE = { estado: "HECHO", rotulo: "hecho", vencido: false, motivo: null, compensacion: "Cierra la saga: ya no queda nada por deshacer", orden: 0 };
 
 function escribir(raiz, selector, texto) {

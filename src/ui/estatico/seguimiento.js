@@ -1,4 +1,5 @@
 // La saga de la reserva elegida, al día: se pide cuando pasa algo suyo y, mientras siga en marcha, cada vez más despacio.
+// De la que se lleva sin saga se dice una vez, y no se vuelve a pedir.
 
 import { obtenerSaga } from "./api.js";
 
@@ -12,12 +13,17 @@ export class Seguimiento extends EventTarget {
   #temporizador = null;
   #pidiendo = false;
   #otraVez = false;
+  #sinSaga = new Set();
 
   // Sigue la de esa reserva y deja la que siguiera; si ya era la suya, es que le pasó algo y se mira ahora.
   seguir(reserva) {
     if (reserva.id !== this.#id) {
       clearTimeout(this.#temporizador);
       this.#id = null;
+    }
+    if (this.#sinSaga.has(reserva.id)) {
+      this.dispatchEvent(new CustomEvent("sin-saga", { detail: { id: reserva.id } }));
+      return;
     }
     if (!tieneSaga(reserva)) return;
     this.#espera = PRIMERA_ESPERA_MS;
@@ -30,13 +36,20 @@ export class Seguimiento extends EventTarget {
     const id = this.#id;
     this.#pidiendo = true;
     let saga = null;
+    let manera = null;
     try {
       saga = await obtenerSaga(id);
-    } catch {
+    } catch (fallo) {
       // Sin saga todavía, o sin API: ya lo dice el resto de la página; aquí se vuelve a mirar.
+      manera = fallo.manera;
     }
     this.#pidiendo = false;
     if (id !== this.#id) return;
+    if (manera) {
+      this.#sinSaga.add(id);
+      this.dispatchEvent(new CustomEvent("sin-saga", { detail: { id } }));
+      return;
+    }
     if (saga) this.dispatchEvent(new CustomEvent("saga", { detail: { id, saga } }));
     if (this.#otraVez) {
       this.#otraVez = false;

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 from tests.integracion.aeroalpes.contexto import Contexto, mensaje
+from tests.integracion.aeroalpes.reservas import cuerpo
 from tests.integracion.aeroalpes.reservas_en_marcha import NACIO, acaba, cambiando, reserva, suite_en, vuelos_con_plazo
 from tests.integracion.muertes import muriendo
 from tests.integracion.seedwork.bases import EN_AMBAS, base_nueva
@@ -160,3 +161,15 @@ def test_la_configuracion_dice_quien_lleva_las_reservas(tmp_path: Path) -> None:
             atiende = contextos.get(modulo.nombre, {}).get("atiende", [])
             assert len(atiende) == sum(len(c.topicos) for c in modulo.consumidores), modulo.nombre
         app.extensions["en_marcha"].parar()
+
+
+def test_por_http_se_dice_que_no_hay_saga_y_donde_mirar(tmp_path: Path) -> None:
+    app = create_app({"AEROALPES_DATOS": tmp_path, "AEROALPES_TRABAJADOR": "aparte", "AEROALPES_SAGA": "coreografiada"})
+    http = app.test_client()
+    assert http.get("/sagas").json == {"manera": "coreografiada", "sagas": [], "siguiente": None}
+    id = http.post("/vuelos/reserva", json=cuerpo()).json["id"]
+    for respuesta in (http.get(f"/sagas/{id}"), http.post(f"/sagas/{id}/reanudar")):
+        assert (respuesta.status_code, respuesta.json["manera"]) == (404, "coreografiada")
+        assert f"AEROALPES_SAGA=coreografiada), y cómo va se ve en /vuelos/reserva/{id}" in respuesta.json["detail"]
+    assert http.get(f"/vuelos/reserva/{id}").json["estado"] == "PENDIENTE"
+    app.extensions["en_marcha"].parar()

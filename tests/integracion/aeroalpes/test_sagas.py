@@ -219,6 +219,7 @@ def test_muera_donde_muera_el_proceso_la_reserva_acaba_y_el_dinero_cuadra(
 def test_una_persona_ve_por_donde_va_su_reserva_y_que_se_deshizo(suite: Aeroalpes) -> None:
     http = suite.api().http
     es_problema(http.get(f"/sagas/{uuid.uuid4()}"), 404)
+    assert http.get("/sagas").json() == {"manera": "orquestada", "sagas": [], "siguiente": None}
     sin_plazas = cuerpo(itinerarios=[itinerario(leg(destino={"codigo": "ZZZ", "nombre": "Ninguna parte"}))])
     id = http.post("/vuelos/reserva", json=sin_plazas).json()["id"]
     hasta(lambda: http.get(f"/vuelos/reserva/{id}").json()["estado"] == "CANCELADA", "se cancelara")
