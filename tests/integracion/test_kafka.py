@@ -7,10 +7,11 @@ import contextlib
 import itertools
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -28,9 +29,11 @@ from seedwork.infraestructura.brokers import (
     URLBrokerInvalida,
     conectar,
 )
-from seedwork.infraestructura.brokers.kafka import asiento, cabeceras, nombres
+from seedwork.infraestructura.brokers.kafka import asiento, cabeceras, cliente, nombres
 from seedwork.infraestructura.brokers.kafka.cliente import TAMANO_MAXIMO
 from seedwork.infraestructura.brokers.kafka.reparto import ANOTADAS_MAXIMO
+
+QUITAN_EL_ESTADO = {"close", "consume", "list_groups", "list_topics", "poll"}
 
 
 @pytest.fixture
@@ -282,6 +285,42 @@ async def test_un_consumidor_con_algo_siempre_en_las_manos_cede_su_parte_al_que_
             await asyncio.sleep(0.02)
     parar.set()
     await asyncio.gather(*tareas)
+
+
+async def test_dentro_de_un_aviso_de_particiones_nada_quita_su_estado_a_la_lectura_en_curso(
+    banco: Banco, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Con confluent-kafka 2.16, tras uno de esos métodos el aviso siguiente de la misma lectura aborta el proceso."""
+    avisos, prohibidos = set[str](), set[str]()
+    hilo = threading.local()
+
+    class Vigilado(Consumer):
+        def subscribe(self, *args: Any, **avisar: Any) -> None:
+            super().subscribe(*args, **{nombre: self._vigilar(nombre, aviso) for nombre, aviso in avisar.items()})
+
+        def _vigilar(self, nombre: str, aviso: Callable[..., None]) -> Callable[..., None]:
+            def avisado(*args: Any) -> None:
+                avisos.add(nombre)
+                hilo.en_un_aviso = True
+                aviso(*args)
+                hilo.en_un_aviso = False
+
+            return avisado
+
+        def __getattribute__(self, nombre: str) -> Any:
+            if nombre in QUITAN_EL_ESTADO and getattr(hilo, "en_un_aviso", False):
+                prohibidos.add(nombre)
+            return super().__getattribute__(nombre)
+
+    monkeypatch.setattr(cliente, "Consumer", Vigilado)
+    topico = banco.topico()
+    await banco.broker().publicar(mensajes(topico, 20))
+    uno, otro = [await banco.broker().suscribir(banco.suscripcion(), [topico]) for _ in range(2)]
+    await uno.cerrar()
+    assert len(await tomar(otro, 20)) == 20
+
+    assert {"on_assign", "on_revoke"} <= avisos
+    assert prohibidos == set()
 
 
 # --- lo que se escribe con cada posición ----------------------------------------------------------------------------

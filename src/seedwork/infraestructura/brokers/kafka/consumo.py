@@ -236,9 +236,11 @@ class Consumo:
     def _empezar(self, consumidor: Consumer, cuales: Collection[Cual]) -> None:
         if not cuales:
             return
-        for topico in {topico for topico, _ in cuales} - {self._propio}:
-            with contextlib.suppress(KafkaException):  # sin saber ya quién la tiene, tardaría un segundo más en leerla
-                consumidor.list_topics(topico, PLAZO_S)
+        # Sin saber ya quién las tiene, tardaría un segundo más en leerlas. Con `list_topics`, dentro de un aviso,
+        # confluent-kafka pierde su estado: si en la misma lectura sigue otro aviso, aborta el proceso.
+        if ajenos := {topico for topico, _ in cuales} - {self._propio}:
+            with contextlib.suppress(KafkaException):
+                consumidor.offsets_for_times([TopicPartition(topico, 0, 0) for topico in ajenos], PLAZO_S)
         guardadas = self._leer_posiciones(consumidor, _particiones(cuales))
         desde = self._reparto.asignar(
             (p.topic, p.partition, leer(p.offset if p.offset >= 0 else SIN_POSICION, p.metadata)) for p in guardadas
