@@ -127,7 +127,10 @@ def test_una_letra_muerta_se_ve_y_reenviada_desde_la_pagina_se_atiende(pagina: C
     assert "SMTP 552: el buzón está lleno" in letra.text
     assert uno(pagina, "#chapa-letras").text == "1 letra muerta"
     uno(pagina, '#letras [data-accion="ver"]').click()
-    assert "ReservaCreada" in esperar(pagina, ".letra-contenido").text
+    contenido = esperar(pagina, ".letra-contenido").text
+    assert "Contenido: ReservaCreada" in contenido
+    assert f'"id_reserva": "{id_reserva}"' in contenido
+    assert "Bytes" in contenido
 
     uno(pagina, '#letras [data-accion="reenviar"]').click()
     esperar_a(pagina, lambda: atributos(pagina, "#letras .letra", "data-letra") == [], PLAZO_S)

@@ -7,14 +7,25 @@ import base64
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.integracion.eventos_reserva import conectado, creada
 
 from seedwork import Mensaje, conectar
 from seedwork.infraestructura.brokers import LetraMuerta
 from seedwork.presentacion.cli import grupo, letras, seedwork
 
+APP = """
+from aeroalpes.modulos.vuelos.infraestructura.schema.v1.eventos import TOPICO, EventosReserva
+from seedwork import Mensajeria
+
+m = Mensajeria()
+
+@m.message_handler(TOPICO)
+def oir(evento: EventosReserva) -> None: ...
+"""
 Mandar = Callable[..., tuple[int, str, str]]
 
 
@@ -27,7 +38,7 @@ def url(tmp_path: Path) -> str:
 def mandar(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Mandar]:
-    (tmp_path / "app_de_letras.py").write_text("from seedwork import Mensajeria\nm = Mensajeria()\n", encoding="utf-8")
+    (tmp_path / "app_de_letras.py").write_text(APP, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BROKER_URL", url)
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -56,6 +67,17 @@ def apartar(url: str, suscripcion: str, *cuerpos: bytes) -> None:
                 await toma.desechar(entrega, "no se pudo")
                 quedan -= 1
         await broker.cerrar()
+
+    asyncio.run(correr())
+
+
+def apartar_mensaje(url: str, mensaje: Mensaje) -> None:
+    async def correr() -> None:
+        async with conectado(url) as broker:
+            toma = await broker.suscribir("una", [mensaje.topico])
+            await broker.publicar([mensaje])
+            (entrega,) = await toma.recibir(1)
+            await toma.desechar(entrega, "no se pudo")
 
     asyncio.run(correr())
 
@@ -96,6 +118,22 @@ def test_ver_ensena_el_texto_y_en_json_los_bytes_que_no_lo_son(mandar: Mandar, u
     vista = json.loads(mandar("ver", binaria, "--json")[1])
     assert base64.b64decode(vista["cuerpo_base64"]) == b"\xff\x00"
     assert vista["cabeceras"] == {"id": "1"}
+    assert "datos" not in vista
+
+
+def test_lo_que_dice_una_en_avro_se_lee_con_su_esquema_y_sus_bytes_siguen_ahi(mandar: Mandar, url: str) -> None:
+    mensaje = creada()
+    apartar_mensaje(url, mensaje)
+    apartar_mensaje(url, replace(mensaje, cuerpo=b"\xff" + mensaje.cuerpo))
+    buena, rota = (letra.id for letra in esperan(url))
+
+    vista = json.loads(mandar("ver", buena, "--json")[1])
+    assert (vista["datos"]["type"], vista["datos"]["reserva_creada"]["id_reserva"]) == ("ReservaCreada", mensaje.clave)
+    assert (
+        vista["cuerpo"].encode() if "cuerpo" in vista else base64.b64decode(vista["cuerpo_base64"])
+    ) == mensaje.cuerpo
+    assert f'"id_reserva": "{mensaje.clave}"' in mandar("ver", buena)[1]
+    assert "datos" not in json.loads(mandar("ver", rota, "--json")[1])
 
 
 def test_decidir_varias_dice_cuales_y_falla_si_alguna_no_estaba(mandar: Mandar, url: str) -> None:

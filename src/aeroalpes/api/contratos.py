@@ -407,9 +407,13 @@ class LetrasMuertas(BaseModel):
 
 
 class LetraMuertaEntera(LetraMuerta):
-    """Con sus cabeceras y sus bytes intactos: en `cuerpo` si son texto y, si no, en `cuerpo_base64`."""
+    """Con sus cabeceras y sus bytes intactos: en `cuerpo` si son texto y, si no, en `cuerpo_base64`.
+
+    Si son Avro y se conoce su esquema, lo que dicen va además en `datos`.
+    """
 
     cabeceras: dict[str, str]
+    datos: dict[str, Any] | None = None
     cuerpo: str | None = None
     cuerpo_base64: str | None = None
 

@@ -26,6 +26,7 @@ from pydantic import TypeAdapter
 
 from seedwork.aplicacion.firmas import nombre_de
 from seedwork.infraestructura.avro_seguro import EsquemaInvalido, parsear
+from seedwork.infraestructura.schema.v1.mensajes import MensajeIntegracion
 
 _VERSION = re.compile(r"v(\d+)")
 
@@ -96,6 +97,12 @@ def esquema_de(tipo: type) -> Esquema:
     for ruta in revisiones_publicadas(tipo):
         esquema.admitir(_leer(ruta))
     return esquema
+
+
+def registros_en(modulo: types.ModuleType) -> list[type]:
+    """Los mensajes de integración que declara un módulo de Python."""
+    propios = [o for o in vars(modulo).values() if isinstance(o, type) and o.__module__ == modulo.__name__]
+    return [tipo for tipo in propios if issubclass(tipo, MensajeIntegracion)]
 
 
 def espacio_de(tipo: type) -> str:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 import structlog
 
-from seedwork.infraestructura.brokers import LetrasMuertas
 from seedwork.infraestructura.mensajeria import GRACIA_S, Mensajeria
 from seedwork.infraestructura.publicador import FueraDeMarcha
 
@@ -49,9 +48,9 @@ class MensajeriaEnHilo:
         return FueraDeMarcha(str(self.error or "se paró"))
 
     @property
-    def letras_muertas(self) -> LetrasMuertas:
-        """Las letras muertas de su broker; se usan desde su event loop, con `pedir`."""
-        return self._mensajeria.broker.letras_muertas
+    def mensajeria(self) -> Mensajeria:
+        """La que corre dentro; se usa desde su event loop, con `pedir`."""
+        return self._mensajeria
 
     async def comprobar(self) -> None:
         """Vuelve si el broker responde."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ from seedwork.infraestructura.brokers import (
 from seedwork.infraestructura.configuracion import broker_del_entorno
 from seedwork.infraestructura.consumidor import MotorConsumo
 from seedwork.infraestructura.declaracion import Consumidor, Ruta, con_suscripcion
+from seedwork.infraestructura.esquemas import registros_en
 from seedwork.infraestructura.lectura import leer
 from seedwork.infraestructura.observabilidad import configurar_registro
 from seedwork.infraestructura.procesador import Procesador
@@ -104,6 +106,15 @@ class Mensajeria(Publicador):
     def consumidores(self) -> tuple[Consumidor, ...]:
         """Los consumidores incluidos, cada uno con su suscripción."""
         return tuple(self._consumidores.values())
+
+    @property
+    def registros(self) -> tuple[type, ...]:
+        """Los registros de lo que atienden sus consumidores y de lo que publican los módulos del bus."""
+        atendidos = [ruta.firma.mensaje for consumidor in self.consumidores for ruta in consumidor.rutas]
+        modulos = () if self._bus is None else self._bus.modulos
+        publicados = [tipo for modulo in modulos for tipos in modulo.publica.values() for tipo in tipos]
+        declarados_en = dict.fromkeys(sys.modules[tipo.__module__] for tipo in [*atendidos, *publicados])
+        return tuple(registro for modulo in declarados_en for registro in registros_en(modulo))
 
     def on_event(self, *nombres: str | Sequence[str], **opciones: Any) -> Callable[[Callable[..., Any]], Any]:
         """Como `seedwork.on_event`, y además lo incluye."""

@@ -26,13 +26,13 @@ from seedwork.infraestructura.compatibilidad import por_que_no_lee
 from seedwork.infraestructura.esquemas import (
     esquema_de,
     huella_de,
+    registros_en,
     revisiones_en,
     revisiones_publicadas,
     ruta_publicada,
     texto_publicable,
 )
 from seedwork.infraestructura.muestras import muestras_de
-from seedwork.infraestructura.schema.v1.mensajes import MensajeIntegracion
 
 _PAQUETE = re.compile(r".*\.schema\.v\d+$")
 _ACTA = "publicados.json"
@@ -57,13 +57,8 @@ class EsquemasIncompatibles(ErrorDeArranque):
 
 def registros_de(paquetes: Iterable[str]) -> list[type]:
     """Los mensajes de integración declarados en los `schema/vN` de esos paquetes, importándolos."""
-    encontrados: dict[str, type] = {}
-    for modulo in _modulos(paquetes):
-        for objeto in vars(modulo).values():
-            propio = isinstance(objeto, type) and objeto.__module__ == modulo.__name__
-            if propio and issubclass(objeto, MensajeIntegracion):
-                encontrados[f"{objeto.__module__}.{objeto.__qualname__}"] = objeto
-    return [encontrados[nombre] for nombre in sorted(encontrados)]
+    registros = {tipo for modulo in _modulos(paquetes) for tipo in registros_en(modulo)}
+    return sorted(registros, key=lambda tipo: f"{tipo.__module__}.{tipo.__qualname__}")
 
 
 def verificar(registros: Iterable[type]) -> list[Falta]:

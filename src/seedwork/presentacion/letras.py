@@ -6,8 +6,10 @@ import base64
 from datetime import UTC, datetime
 from typing import Any
 
-from seedwork.infraestructura.brokers import LetraMuerta
+from seedwork.infraestructura.brokers import Broker, LetraMuerta
 from seedwork.infraestructura.codificacion import rfc3339
+from seedwork.infraestructura.lectura import abrir
+from seedwork.infraestructura.mensajeria import Mensajeria
 
 
 def resumen(letra: LetraMuerta) -> dict[str, Any]:
@@ -23,9 +25,18 @@ def resumen(letra: LetraMuerta) -> dict[str, Any]:
     }
 
 
-def entera(letra: LetraMuerta) -> dict[str, Any]:
-    """El resumen, las cabeceras y el cuerpo: en `cuerpo` si es texto, y si no en `cuerpo_base64`."""
-    return {**resumen(letra), "cabeceras": dict(letra.mensaje.cabeceras), **_cuerpo(letra.mensaje.cuerpo)}
+async def entera(letra: LetraMuerta, mensajeria: Mensajeria, broker: Broker) -> dict[str, Any]:
+    """El resumen, las cabeceras y el cuerpo intacto: en `cuerpo` si es texto, y si no en `cuerpo_base64`.
+
+    Si es Avro y `mensajeria` o el registro del broker conocen su esquema, además lo que dice, en `datos`.
+    """
+    datos = await abrir(letra.mensaje, mensajeria.registros, broker)
+    return {
+        **resumen(letra),
+        "cabeceras": dict(letra.mensaje.cabeceras),
+        **({} if datos is None else {"datos": datos}),
+        **_cuerpo(letra.mensaje.cuerpo),
+    }
 
 
 def _cuerpo(cuerpo: bytes) -> dict[str, str]:

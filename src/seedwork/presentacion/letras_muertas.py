@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import Blueprint, Response
 from pydantic import BaseModel, Field
@@ -25,7 +25,7 @@ class _Filtro(BaseModel):
     maximo: int = Field(default=100, ge=1, le=1000)
 
 
-def letras_muertas(mensajeria: MensajeriaEnHilo, *, nombre: str = "letras_muertas") -> Blueprint:
+def letras_muertas(en_hilo: MensajeriaEnHilo, *, nombre: str = "letras_muertas") -> Blueprint:
     """Listar, ver, reenviar y descartar letras muertas: todo lo que puede quien llegue hasta aquí.
 
     `GET /?suscripcion=&maximo=`, `GET /<id>`, `POST /<id>/reenviar`, `DELETE /<id>`: 404 si no existe, 503 si el broker
@@ -35,9 +35,9 @@ def letras_muertas(mensajeria: MensajeriaEnHilo, *, nombre: str = "letras_muerta
 
     def pedir(funcion: Callable[[LetrasMuertas], Awaitable[T]]) -> T:
         async def correr() -> T:
-            return await funcion(mensajeria.letras_muertas)
+            return await funcion(en_hilo.mensajeria.broker.letras_muertas)
 
-        return mensajeria.pedir(correr, _PLAZO_S)
+        return en_hilo.pedir(correr, _PLAZO_S)
 
     @plano.get("/")
     def listar() -> Response:
@@ -47,8 +47,12 @@ def letras_muertas(mensajeria: MensajeriaEnHilo, *, nombre: str = "letras_muerta
 
     @plano.get("/<path:id>")
     def ver(id: str) -> Response:
-        letra = pedir(lambda letras: letras.ver(id))
-        return _no_esta() if letra is None else _json(entera(letra))
+        async def abierta(letras: LetrasMuertas) -> dict[str, Any] | None:
+            letra = await letras.ver(id)
+            return None if letra is None else await entera(letra, en_hilo.mensajeria, en_hilo.mensajeria.broker)
+
+        letra = pedir(abierta)
+        return _no_esta() if letra is None else _json(letra)
 
     @plano.post("/<path:id>/reenviar")
     def reenviar(id: str) -> Response:

@@ -15,12 +15,17 @@ export function nuevaFila({ id, suscripcion, topico, motivo, intentos, fecha }) 
   return fila;
 }
 
-export function contenidoDe({ cabeceras, cuerpo, cuerpo_base64: bytes }) {
+// `datos` es lo que dice un cuerpo en Avro cuyo esquema se conoce; sus bytes se enseñan igual.
+export function contenidoDe({ cabeceras, datos, cuerpo, cuerpo_base64: bytes }) {
   const caja = parte("div", "letra-contenido", "");
   const texto = cuerpo === undefined || cuerpo === null ? `${tamano(bytes)} bytes, en base64:\n${bytes}` : cuerpo;
-  caja.append(titulado("Cabeceras", JSON.stringify(cabeceras, null, 2)), titulado("Contenido", texto));
+  caja.append(titulado("Cabeceras", JSON.stringify(cabeceras, null, 2)));
+  if (datos) caja.append(titulado(`Contenido: ${datos.type ?? cabeceras.type}`, JSON.stringify(sinVacios(datos), null, 2)));
+  caja.append(titulado(datos ? "Bytes" : "Contenido", texto));
   return caja;
 }
+
+const sinVacios = (datos) => Object.fromEntries(Object.entries(datos).filter(([, valor]) => valor !== null));
 
 function titulado(nombre, texto) {
   const caja = parte("div", "", "");

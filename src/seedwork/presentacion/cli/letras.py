@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import click
 
-from seedwork.infraestructura.brokers import LetrasMuertas, conectar
+from seedwork.infraestructura.brokers import Broker, LetrasMuertas, conectar
 from seedwork.infraestructura.mensajeria import Mensajeria
 from seedwork.infraestructura.schema.v1.mensajes import ahora_ms
 from seedwork.presentacion.cli.carga import con_mensajeria
@@ -60,15 +61,21 @@ def listar(mensajeria: Mensajeria, suscripcion: str | None, maximo: int, en_json
 @opcion_json
 @con_mensajeria
 def ver(mensajeria: Mensajeria, id: str, en_json: bool) -> None:
-    """Enseña una letra muerta entera: motivo, cabeceras y cuerpo."""
-    letra = _con_letras(mensajeria, lambda letras: letras.ver(id))
-    if letra is None:
+    """Enseña una letra muerta entera: motivo, cabeceras, lo que dice si se conoce su esquema, y su cuerpo intacto."""
+
+    async def abierta(broker: Broker) -> dict[str, Any] | None:
+        letra = await broker.letras_muertas.ver(id)
+        return None if letra is None else await entera(letra, mensajeria, broker)
+
+    vista = _con_broker(mensajeria, abierta)
+    if vista is None:
         raise click.ClickException(f"No hay letra muerta {id!r}")
-    datos = entera(letra)
     if en_json:
-        escribir_json(datos)
+        escribir_json(vista)
         return
-    for nombre, valor in datos.items():
+    if "datos" in vista:
+        vista["datos"] = json.dumps(vista["datos"], ensure_ascii=False, indent=2)
+    for nombre, valor in vista.items():
         lineas = [f"{clave}: {texto}" for clave, texto in valor.items()] if isinstance(valor, dict) else [valor]
         click.echo(f"{nombre}: " + "\n  ".join(["", *lineas] if isinstance(valor, dict) else [str(valor)]))
 
@@ -148,10 +155,14 @@ async def _lotes(letras: LetrasMuertas, ids: tuple[str, ...], suscripcion: str |
 
 
 def _con_letras(mensajeria: Mensajeria, funcion: Callable[[LetrasMuertas], Coroutine[Any, Any, T]]) -> T:
+    return _con_broker(mensajeria, lambda broker: funcion(broker.letras_muertas))
+
+
+def _con_broker(mensajeria: Mensajeria, funcion: Callable[[Broker], Coroutine[Any, Any, T]]) -> T:
     async def correr() -> T:
         broker = conectar(mensajeria.url)
         try:
-            return await funcion(broker.letras_muertas)
+            return await funcion(broker)
         finally:
             await broker.cerrar()
 
