@@ -33,8 +33,8 @@ def test_una_suscripcion_da_el_id_en_su_forma_canonica() -> None:
         ('{"suscribir": null}', "Sólo se admite"),
         ('{"suscribir": {"id_reserva": 7}}', "Sólo se admite"),
         ('{"suscribir": {"id_reserva": "x"}}', "no es un uuid"),
-        (f'{{"suscribir": {{"id_reserva": "{uuid4()}", "y": 1}}}}', "Sólo se admite"),
-        (f'{{"suscribir": {{"id_reserva": "{uuid4()}"}}, "y": 1}}', "Sólo se admite"),
+        ('{"suscribir": {"id_reserva": "00000000-0000-4000-8000-000000000001", "y": 1}}', "Sólo se admite"),
+        ('{"suscribir": {"id_reserva": "00000000-0000-4000-8000-000000000001"}, "y": 1}', "Sólo se admite"),
         (" " * (MENSAJE_MAXIMO_BYTES + 1), "pasa de 4096 bytes"),
     ],
 )
