@@ -40,6 +40,18 @@ def hasta(condicion: Callable[[], Any], que: str, plazo_s: float = PLAZO_S) -> A
     return valor
 
 
+def congelar(pid: int) -> None:
+    """SIGSTOP, y vuelve cuando se detuvieron todos sus hilos: en una máquina ocupada, alguno sigue un rato."""
+    os.kill(pid, signal.SIGSTOP)
+    hasta(lambda: set(_estados(pid)) == {"T"}, f"se detuviera {pid}")
+
+
+def _estados(pid: int) -> list[str]:
+    if hilos := list(Path(f"/proc/{pid}/task").glob("*/stat")):
+        return [hilo.read_text().rpartition(")")[2].split()[0] for hilo in hilos]
+    return [subprocess.check_output(["ps", "-o", "state=", "-p", str(pid)], text=True)[:1]]
+
+
 class Proceso:
     """Un proceso en su propio grupo, con la salida en un archivo."""
 

@@ -16,7 +16,7 @@ import pytest
 from tests import servidores
 from tests.contratos.banco import cuerpos, mensajes, nada, tomar
 from tests.contratos.banco_kafka import url_de_kafka
-from tests.procesos import RAIZ, puerto_libre
+from tests.procesos import RAIZ, congelar, puerto_libre
 
 from seedwork.infraestructura.brokers import Broker, BrokerNoDisponible, Entrega, Suscripcion, conectar
 
@@ -152,7 +152,7 @@ async def test_colgado_publicar_confirmar_y_cerrar_vuelven_en_su_plazo_y_al_volv
     await tomar(await otro.suscribir(f"{nombre}-otra", [nombre]), 1)
     await (await otro.leer([nombre], desde_hace_s=60)).recibir(1)
     [pid] = servidores.pids("kafka", raiz)
-    os.kill(pid, signal.SIGSTOP)
+    congelar(pid)
     try:
         empezo = time.monotonic()
         *fallos, cerrado = await asyncio.gather(

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from tests import servidores
 from tests.contratos.banco import PLAZO_S, cuerpos, mensajes, nada, tomar
 from tests.contratos.banco_redis import url_de_redis
+from tests.procesos import congelar
 
 from seedwork.aplicacion.firmas import ErrorDeArranque
 from seedwork.infraestructura.brokers import (
@@ -184,7 +185,7 @@ async def test_si_redis_no_contesta_publicar_vence_y_cerrar_termina(aparte: str,
     broker = conectar(aparte)
     suscripcion = await broker.suscribir("s", ["a"])
     [pid] = servidores.pids("redis", tmp_path)
-    os.kill(pid, signal.SIGSTOP)
+    congelar(pid)
     try:
         empezo = time.monotonic()
         with pytest.raises(BrokerNoDisponible, match="no responde"):
