@@ -8,11 +8,13 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Iterable, Mapping
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import svcs
 
+from seedwork.aplicacion.compilacion import Ambito
 from seedwork.aplicacion.dominio import Dominio
 from seedwork.aplicacion.firmas import ErrorDeArranque, dependencias, nombre_de
 
@@ -29,7 +31,7 @@ class Dependencias:
     """Los proveedores de cada puerto; implementa el `Puertos` que la compilación necesita."""
 
     def __init__(self, proveedores: Mapping[Any, Any], por_mensaje: Iterable[Any]) -> None:
-        """`por_mensaje` son las raíces que cada transacción aporta ya hechas (la uow y su sesión)."""
+        """`por_mensaje` son las raíces que cada transacción aporta ya hechas (la uow, su sesión, el `Ambito`)."""
         self._proveedores = dict(proveedores)
         self._por_mensaje = dict.fromkeys(por_mensaje, True)
         self._en_curso: list[Any] = []
@@ -37,6 +39,8 @@ class Dependencias:
         self._registro_unicos = svcs.Registry()
         self._unicos = svcs.Container(self._registro_unicos)
         self._candado = threading.RLock()
+        for raiz in self._por_mensaje:
+            self.registro.register_factory(raiz, partial(_aportada, raiz), enter=False)
         for puerto in self._proveedores:
             self.exigir(puerto, nombre_de(puerto))
 
@@ -61,9 +65,12 @@ class Dependencias:
         with self._candado:
             return self._unicos.get(puerto)
 
-    def contenedor(self) -> svcs.Container:
-        """Un contenedor para un mensaje; quien lo pide lo cierra."""
-        return svcs.Container(self.registro)
+    def contenedor(self, raices: Mapping[Any, Any]) -> svcs.Container:
+        """Un contenedor para un mensaje, con lo que su transacción aporta; quien lo pide lo cierra."""
+        contenedor = _DeMensaje(self.registro)
+        # svcs no da un Container como dependencia de otro: de ahí el SimpleNamespace.
+        contenedor.raices = {**raices, Ambito: SimpleNamespace(get=contenedor.get)}
+        return contenedor
 
     def cerrar(self) -> None:
         self._unicos.close()
@@ -103,6 +110,16 @@ class Dependencias:
         self._registro_unicos.register_value(puerto, unico)
         self.registro.register_value(puerto, unico)
         return False
+
+
+class _DeMensaje(svcs.Container):
+    """Con las raíces en un diccionario: registrarlas en cada contenedor cuesta más que abrir la transacción."""
+
+    raices: Mapping[Any, Any]
+
+
+def _aportada(raiz: Any, svcs_container: _DeMensaje) -> Any:
+    return svcs_container.raices[raiz]
 
 
 def reunir(modulos: Iterable[Any], propios: Mapping[Any, Any], reemplazos: Mapping[Any, Any]) -> dict[Any, Any]:

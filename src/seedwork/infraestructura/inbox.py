@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from seedwork.aplicacion.mensajes import Entrada, HuellaDistinta, YaProcesada
@@ -13,6 +13,8 @@ from seedwork.infraestructura.schema.v1.mensajes import ahora_ms
 from seedwork.infraestructura.tablas import inbox
 
 RETENCION_S = 30 * 24 * 3600  # más que lo que cualquier broker conserva o reintenta
+
+_VISTA = select(inbox.c.id).where(inbox.c.suscripcion == bindparam("de"), inbox.c.id == bindparam("cual"))
 
 
 class InboxSQLAlchemy:
@@ -39,7 +41,8 @@ class InboxSQLAlchemy:
         self._sesion.execute(update(inbox).where(*_es(entrada)).values(resultado=resultado))
 
     def vista(self, entrada: Entrada) -> bool:
-        return self._sesion.execute(select(inbox.c.id).where(*_es(entrada))).first() is not None
+        cual = {"de": entrada.suscripcion, "cual": entrada.id}
+        return self._sesion.execute(_VISTA, cual).first() is not None
 
     def olvidar(self, entrada: Entrada) -> None:
         self._sesion.execute(delete(inbox).where(*_es(entrada)))

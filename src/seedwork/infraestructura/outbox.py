@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import blake2b
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import BigInteger, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from seedwork.infraestructura.brokers import Mensaje
@@ -17,6 +17,8 @@ from seedwork.infraestructura.tablas import outbox
 from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
 
 CARRILES = 16
+_INSERTAR = insert(outbox)
+_TURNO = select(func.pg_advisory_xact_lock(bindparam("huella", type_=BigInteger)))
 INQUILINO = "inquilino"  # la cabecera con el schema de quien publica, donde hay uno por inquilino
 
 
@@ -86,18 +88,16 @@ class DespachadorOutbox:
             cabeceras[INQUILINO] = self._uow.schema
         if mensaje.clave is not None:
             _esperar_turno(sesion, mensaje.clave)
-        sesion.execute(
-            insert(outbox).values(
-                carril=carril_de(mensaje.clave if mensaje.clave is not None else id),
-                id=id,
-                topico=mensaje.topico,
-                clave=mensaje.clave,
-                cabeceras=cabeceras,
-                cuerpo=mensaje.cuerpo,
-                creado_ms=ahora_ms(),
-            ),
-            execution_options=self._uow.en_comun,
-        )
+        fila = {
+            "carril": carril_de(mensaje.clave if mensaje.clave is not None else id),
+            "id": id,
+            "topico": mensaje.topico,
+            "clave": mensaje.clave,
+            "cabeceras": cabeceras,
+            "cuerpo": mensaje.cuerpo,
+            "creado_ms": ahora_ms(),
+        }
+        sesion.execute(_INSERTAR, fila, execution_options=self._uow.en_comun)
         self._uow.al_confirmar(self._aviso.avisar)
 
 
@@ -106,7 +106,7 @@ def _esperar_turno(sesion: Session, clave: str) -> None:
     un relay ve de una clave no tiene huecos. En SQLite ya escribe uno a la vez."""
     if sesion.get_bind().dialect.name == "postgresql":
         huella = blake2b(clave.encode("utf-8", "surrogatepass"), digest_size=8, person=b"outbox").digest()
-        sesion.execute(select(func.pg_advisory_xact_lock(int.from_bytes(huella, signed=True))))
+        sesion.execute(_TURNO, {"huella": int.from_bytes(huella, signed=True)})
 
 
 def carril_de(clave: str) -> int:

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from types import SimpleNamespace
 from typing import NoReturn
 
 import svcs
@@ -85,12 +84,10 @@ class Recursos:
         )
         unidad.schema_comun = self._inquilinos.schema_comun
         try:
-            with unidad as uow, self._dependencias.contenedor() as contenedor:
-                contenedor.register_local_value(Ambito, SimpleNamespace(get=contenedor.get))  # svcs no da un Container
-                for raiz in (UnidadTrabajo, UnidadTrabajoSQLAlchemy, type(uow)):
-                    contenedor.register_local_value(raiz, uow)
-                contenedor.register_local_value(Session, uow.sesion)
-                yield uow, contenedor
+            with unidad as uow:
+                raices = {UnidadTrabajo: uow, UnidadTrabajoSQLAlchemy: uow, type(uow): uow, Session: uow.sesion}
+                with self._dependencias.contenedor(raices) as contenedor:
+                    yield uow, contenedor
         except DBAPIError as error:
             if isinstance(error, OperationalError) and es_ocupada(error):
                 raise BaseOcupada("La base de datos está ocupada; vuelva a intentarlo") from error

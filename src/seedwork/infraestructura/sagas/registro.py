@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from seedwork.aplicacion.compilacion import Ambito
 from seedwork.aplicacion.firmas import nombre_de
@@ -33,6 +33,16 @@ from seedwork.infraestructura.tablas import sagas, sagas_diario
 from seedwork.infraestructura.uow import UnidadTrabajoSQLAlchemy
 
 _log = structlog.get_logger(__name__)
+
+# Hechas una vez: a SQLAlchemy le cuesta más hacer una sentencia que ejecutarla.
+_ESTA = (
+    (sagas.c.inquilino == bindparam("de_inquilino"))
+    & (sagas.c.saga == bindparam("de_saga"))
+    & (sagas.c.clave == bindparam("de_clave"))
+)
+_LEER = select(sagas).where(_ESTA).with_for_update()
+_LEER_LIBRE = select(sagas).where(_ESTA).with_for_update(skip_locked=True)
+_MOVER = update(sagas).where(_ESTA, sagas.c.version == bindparam("leida"))
 
 
 @dataclass(frozen=True)
@@ -101,8 +111,8 @@ class SagasSQLAlchemy:
         self._aplicar(guardada, transicion, id_mensaje)
 
     def _leer(self, nombre: str, clave: str, *, saltar_tomada: bool = False) -> _Guardada | None:
-        consulta = select(sagas).where(*self._es(nombre, clave)).with_for_update(skip_locked=saltar_tomada)
-        fila = self._uow.sesion.execute(consulta, execution_options=self._uow.en_comun).first()
+        consulta = _LEER_LIBRE if saltar_tomada else _LEER
+        fila = self._uow.sesion.execute(consulta, self._es(nombre, clave), execution_options=self._uow.en_comun).first()
         return None if fila is None else self._guardada(fila)
 
     def _guardada(self, fila: Row[Any]) -> _Guardada:
@@ -138,12 +148,9 @@ class SagasSQLAlchemy:
     def _aplicar(self, guardada: _Guardada, transicion: Transicion, id_mensaje: str | None) -> None:
         saga, clave = guardada.saga, guardada.clave
         if transicion.instancia != guardada.instancia:
-            cambio = (
-                update(sagas)
-                .where(*self._es(saga.nombre, clave), sagas.c.version == guardada.version)
-                .values(version=guardada.version + 1, **self._columnas(saga, transicion.instancia))
-            )
-            resultado: Any = self._uow.sesion.execute(cambio, execution_options=self._uow.en_comun)
+            valores = {"version": guardada.version + 1, **self._columnas(saga, transicion.instancia)}
+            cual = {**self._es(saga.nombre, clave), "leida": guardada.version}
+            resultado: Any = self._uow.sesion.execute(_MOVER, {**cual, **valores}, execution_options=self._uow.en_comun)
             if resultado.rowcount != 1:
                 raise ConflictoConcurrencia(f"Otro movió a la vez la saga {saga.nombre!r} de {clave}")
         self._apuntar(saga, clave, transicion.notas, id_mensaje)
@@ -185,8 +192,8 @@ class SagasSQLAlchemy:
             comando = adaptador(tipo).validate_python(campos)
             self._definiciones.despachador(tipo).llamar(comando, self._ambito)
 
-    def _es(self, nombre: str, clave: str) -> tuple[Any, ...]:
-        return sagas.c.inquilino == self._inquilino, sagas.c.saga == nombre, sagas.c.clave == clave
+    def _es(self, nombre: str, clave: str) -> dict[str, str]:
+        return {"de_inquilino": self._inquilino, "de_saga": nombre, "de_clave": clave}
 
 
 def _datos(evento: object) -> dict[str, Any]:
