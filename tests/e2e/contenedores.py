@@ -132,7 +132,7 @@ class Contenedores:
 def en_contenedores() -> Iterator[Contenedores]:
     """Las imágenes, construidas; nada en marcha. Al salir no queda ni contenedor, ni red, ni volumen."""
     compose, zocalo = _exigidos()
-    with httpx.Client(transport=httpx.HTTPTransport(uds=zocalo), base_url="http://docker", timeout=60) as motor:
+    with httpx.Client(transport=httpx.HTTPTransport(uds=zocalo), base_url="http://docker", timeout=PLAZO_S) as motor:
         contenedores = Contenedores(compose, motor)
         try:
             contenedores.construir()
