@@ -1,8 +1,8 @@
 """Publicar y consumir por el puerto en Pulsar, frente al cliente a secas, con mensajes de 200 bytes.
 
 `python -m benchmarks.pulsar [mensajes] [veces]`, con el servidor de `python -m tests.servidores arrancar pulsar`. Se
-alternan en la misma corrida y se da la mediana. El cliente a secas publica igual, sin lotes (con ellos, Key_Shared no
-conserva el orden por clave), y confirma cada mensaje.
+alternan en la misma corrida y se da la mediana. El cliente a secas hace lo mismo sobre un tópico igual: cuatro
+particiones, sin lotes, una suscripción Exclusive y un acuse por mensaje.
 """
 
 from __future__ import annotations
@@ -24,22 +24,26 @@ sys.path[:0] = [str(RAIZ), str(RAIZ / "src")]
 from tests.servidores import urls  # noqa: E402
 
 from seedwork.infraestructura.brokers import Mensaje, conectar  # noqa: E402
+from seedwork.infraestructura.brokers.pulsar.administracion import pedir  # noqa: E402
+from seedwork.infraestructura.brokers.pulsar.direccion import leer_url  # noqa: E402
 
 LOTE = 500
 CUERPO = b"x" * 200
+PARTICIONES = 4
 
 
 def a_secas(url: str, cuantos: int) -> tuple[float, float]:
     cliente = pulsar.Client(url.partition("?")[0], logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
     topico = f"bench{uuid.uuid4().hex}"
-    suscrito = cliente.subscribe(topico, "s", consumer_type=pulsar.ConsumerType.KeyShared)
+    pedir(leer_url(url), "PUT", f"persistent/public/default/{topico}/partitions", PARTICIONES)
+    suscrito = cliente.subscribe(topico, "s", initial_position=pulsar.InitialPosition.Earliest)
     productor = cliente.create_producer(topico, batching_enabled=False, max_pending_messages=2 * LOTE)
     inicio = time.perf_counter()
     for base in range(0, cuantos, LOTE):
         _publicar_lote(productor, base)
     publicar_s = time.perf_counter() - inicio
     suscrito.close()
-    suscrito = cliente.subscribe(topico, "s", consumer_type=pulsar.ConsumerType.KeyShared)
+    suscrito = cliente.subscribe(topico, "s")
     inicio = time.perf_counter()
     for _ in range(cuantos):
         suscrito.acknowledge(suscrito.receive(30_000))
@@ -61,7 +65,7 @@ def _publicar_lote(productor: Any, base: int) -> None:
     for i in range(base, base + LOTE):
         clave = f"k{i % 100}"
         propiedades = {"ce_id": str(i), "ce_type": "prueba"}
-        productor.send_async(CUERPO, acusado, propiedades, partition_key=clave, ordering_key=clave)
+        productor.send_async(CUERPO, acusado, propiedades, partition_key=clave)
     hecho.wait(60)
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -45,7 +45,12 @@ class _PulsarSeguro(Pulsar):
         }
         with (carpeta / "standalone.conf").open("a") as archivo:  # lo último vale
             archivo.writelines(f"{nombre}={valor}\n" for nombre, valor in ajustes.items())
-        return ordenes
+        # Vive poco y trabaja poco: con el compilador rápido arranca en menos.
+        entorno = {
+            nombre: f"{valor} -XX:TieredStopAtLevel=1" if nombre == "PULSAR_EXTRA_OPTS" else valor
+            for nombre, valor in ordenes[0].entorno.items()
+        }
+        return [replace(ordenes[0], entorno=entorno)]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import fastavro
@@ -114,10 +115,10 @@ async def test_se_busca_por_huella_por_el_puerto_del_broker(espacio: Espacio, br
 async def test_cada_mensaje_dice_con_que_version_esta_escrito_y_el_orden_se_mantiene(
     espacio: Espacio, broker: BrokerPulsar
 ) -> None:
-    await broker.publicar([creada(v1)])  # antes de registrar: sin versión, y se publica igual
+    antes, *despues = [replace(creada(version), clave="k") for version in (v1, v1, v2, v2, v1)]
+    await broker.publicar([antes])  # sin registrar: sin versión, y se publica igual
     await broker.esquemas.registrar(TOPICO, REVISIONES)
-    mensajes = [creada(v1), creada(v2), creada(v2), creada(v1)]
-    await broker.publicar(mensajes)
+    await broker.publicar(despues)
     cliente = pulsar.Client(espacio.servicio, logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
     try:
         lector = cliente.create_reader(espacio.topico, pulsar.MessageId.earliest)
@@ -125,7 +126,7 @@ async def test_cada_mensaje_dice_con_que_version_esta_escrito_y_el_orden_se_mant
     finally:
         cliente.close()
     assert [m._message.int_schema_version() for m in recibidos] == [-1, 1, 2, 2, 1]
-    assert [m.partition_key() for m in recibidos[1:]] == [m.clave for m in mensajes]
+    assert [m.data() for m in recibidos] == [m.cuerpo for m in (antes, *despues)]
 
 
 async def test_donde_se_exige_esquema_lo_no_registrado_espera_y_se_dice_que_correr(
@@ -174,15 +175,15 @@ async def test_un_cliente_ajeno_de_java_y_otro_de_python_leen_lo_que_se_publica(
         consumidor = cliente.subscribe(
             espacio.topico, "python", schema=de_la_1, initial_position=pulsar.InitialPosition.Earliest
         )
-        recibidos = [consumidor.receive(10_000) for _ in range(2)]
-        registros = [recibido.value() for recibido in recibidos]
+        recibidos = {recibido.partition_key(): recibido for recibido in (consumidor.receive(10_000) for _ in range(2))}
+        registros = [recibidos[mensaje.clave].value() for mensaje in (vieja, nueva)]
     finally:
         cliente.close()
     assert [registro["reserva_creada"]["id_reserva"] for registro in registros] == [vieja.clave, nueva.clave]
     assert [registro["reserva_creada"]["monto"] for registro in registros] == [12_000, 24_000]
 
     # Y quien no tiene ningún esquema, con el que dice el registro que se usó.
-    version = recibidos[1]._message.int_schema_version()
+    version = recibidos[nueva.clave]._message.int_schema_version()
     respuesta = espacio.pedir("GET", f"schemas/{espacio.nombre}/{TOPICO}/schema/{version}")
     entero: Any = fastavro.schemaless_reader(io.BytesIO(nueva.cuerpo), json.loads(respuesta["data"]), None)
     assert entero["reserva_creada"]["hotel"] == {"hotel": "Dann Carlton", "fecha": "2026-11-22"}

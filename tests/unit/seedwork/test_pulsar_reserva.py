@@ -1,61 +1,68 @@
-"""En qué orden da un consumidor de Pulsar lo que tiene."""
+"""Lo que un consumidor de Pulsar tiene, y en qué orden lo da."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from seedwork.infraestructura.brokers import Mensaje
 from seedwork.infraestructura.brokers.pulsar.manos import Id
 from seedwork.infraestructura.brokers.pulsar.reserva import Reserva, Tomada
 
 
-def _tomadas(*lugares: int, clave: str | None = "k", topico: str = "t") -> list[Tomada]:
-    return [
-        Tomada(Id(topico, 1, lugar, -1), None, None, Mensaje(topico=topico, cuerpo=b"x", clave=clave), 0, 0)
-        for lugar in lugares
-    ]
+def _tomada(entrada: int, carril: int = 0, clave: str = "k") -> Tomada:
+    nada: Any = None
+    mensaje = Mensaje(topico="t", cuerpo=b"x", clave=clave)
+    return Tomada(Id(f"t-partition-{carril}", 1, entrada, -1), carril, nada, nada, mensaje, 0, 0)
 
 
-def _llegan(reserva: Reserva, tomadas: list[Tomada]) -> None:
+def _reserva(*tomadas: Tomada) -> Reserva:
+    reserva = Reserva()
     reserva.tomar(tomadas)
     for tomada in tomadas:
         reserva.poner(tomada)
+    return reserva
 
 
-def _lugares(tomadas: list[Tomada]) -> list[int]:
+def _entradas(tomadas: list[Tomada]) -> list[int]:
     return [tomada.id.entrada for tomada in tomadas]
 
 
-def test_lo_anterior_de_una_clave_sale_antes_aunque_llegue_despues() -> None:
-    reserva = Reserva()
-    _llegan(reserva, _tomadas(49, 50))
-    _llegan(reserva, _tomadas(13, 14))
-    _llegan(reserva, _tomadas(51))
+def test_lo_devuelto_vuelve_a_su_sitio() -> None:
+    reserva = _reserva(*(_tomada(entrada) for entrada in range(4)))
+    primera, segunda = reserva.sacar(2, ())
+    reserva.poner(segunda)
+    reserva.poner(primera)
 
-    assert _lugares(reserva.sacar(10, ())) == [13, 14, 49, 50, 51]
-
-
-def test_lo_que_llega_tarde_no_mueve_a_las_demas_claves_ni_a_lo_de_otro_topico() -> None:
-    reserva = Reserva()
-    for clave, topico, lugar in (("k", "t", 9), ("otra", "t", 8), (None, "t", 7), ("k", "u", 6), ("k", "t", 1)):
-        _llegan(reserva, _tomadas(lugar, clave=clave, topico=topico))
-
-    assert _lugares(reserva.sacar(10, ())) == [1, 8, 7, 6, 9]
+    assert _entradas(reserva.sacar(9, ())) == [0, 1, 2, 3]
 
 
-def test_lo_devuelto_vuelve_a_su_sitio_entre_lo_de_su_clave() -> None:
-    reserva = Reserva()
-    _llegan(reserva, _tomadas(49))
-    en_mano = reserva.sacar(1, ())
-    _llegan(reserva, _tomadas(13))
-    reserva.poner(en_mano[0])
+def test_lo_de_una_clave_exceptuada_espera_en_su_sitio() -> None:
+    reserva = _reserva(_tomada(0, clave="a"), _tomada(1, clave="b"), _tomada(2, clave="a"))
 
-    assert _lugares(reserva.sacar(10, ())) == [13, 49]
+    assert reserva.por_dar({"a"}) == 1
+    assert _entradas(reserva.sacar(9, {"a"})) == [1]
+    assert _entradas(reserva.sacar(9, ())) == [0, 2]
 
 
-def test_lo_confirmado_ni_se_tiene_ni_ocupa_y_se_reconoce() -> None:
-    reserva = Reserva()
-    [tomada] = _tomadas(1)
-    _llegan(reserva, [tomada])
+def test_al_retirar_un_carril_sigue_lo_que_esta_en_manos_de_alguien() -> None:
+    reserva = _reserva(*(_tomada(entrada, carril) for entrada in range(3) for carril in (0, 1)))
+    [dada, _] = reserva.sacar(2, ())
+    reserva.retirar(0)
 
-    assert reserva.soltar(tomada)
-    assert not reserva.soltar(tomada)
-    assert (reserva.tiene(tomada), reserva.bytes, reserva.hecha(tomada.id)) == (False, 0, True)
+    assert reserva.en_mano == {0: 1, 1: 1}
+    assert [(tomada.carril, tomada.id.entrada) for tomada in reserva.tengo.values()] == [(0, 0), (1, 0), (1, 1), (1, 2)]
+    assert reserva.soltar(dada)
+    assert reserva.hecha(dada.id)
+    assert not reserva.soltar(dada)
+    assert reserva.en_mano[0] == 0
+
+
+def test_lo_olvidado_no_esta_hecho_y_los_bytes_cuentan_lo_que_se_tiene() -> None:
+    una, otra = _tomada(0), _tomada(1)
+    reserva = _reserva(una, otra)
+    reserva.olvidar(una)
+
+    assert reserva.bytes == 1
+    assert not reserva.hecha(una.id)
+    assert not reserva.tiene(una)
+    assert reserva.tiene(otra)

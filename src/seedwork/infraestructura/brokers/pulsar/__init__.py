@@ -1,15 +1,15 @@
-"""El broker sobre Apache Pulsar: un tópico sin particiones por nombre y una suscripción Key_Shared por suscripción.
+"""El broker sobre Apache Pulsar: un tópico particionado por nombre, y un dueño por cada carril de una suscripción.
 
-`pulsar://[:token@|usuario:clave@]host[:puerto][/tenant/namespace][?admin=http://host:puerto]`, o `pulsar+ssl://` con
-`ca=archivo.pem` si la autoridad no es de las del sistema. Lo que a Pulsar le falta vive en tópicos internos del mismo
-namespace, que empiezan por `seedwork~`.
+`pulsar://[:token@|usuario:clave@]host[:puerto][/tenant/namespace][?admin=http://host:puerto&particiones=4]`, o
+`pulsar+ssl://` con `ca=archivo.pem` si la autoridad no es de las del sistema. Lo que a Pulsar le falta vive en tópicos
+internos del mismo namespace, que empiezan por `seedwork~`.
 
 Basta el puerto del broker. Si atiende también el de administración (por defecto, el 8080 del mismo host; con TLS, el
-8443), y el namespace no dice cuánto conserva, se fija en una semana; si no, una suscripción nueva sólo ve lo que Pulsar
-conserve.
+8443), los tópicos nuevos tienen esas particiones, y lo publicado se conserva una semana si el namespace no dice cuánto;
+si no, tienen una, y una suscripción nueva sólo ve lo que Pulsar conserve.
 
-Otros programas deben publicar sin lotes, o en lotes por clave (`BatchingType.KeyBased`): Pulsar reparte el lote entero
-por la clave de su primer mensaje.
+Otros programas deben elegir la partición con la huella del cliente de Java (`HashingScheme.JavaStringHash`), que es la
+suya de fábrica: con otra, lo que publiquen de una clave va a otro carril.
 """
 
 from __future__ import annotations

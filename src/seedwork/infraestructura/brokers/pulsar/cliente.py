@@ -84,11 +84,12 @@ class Cliente:
             )
         return BrokerNoDisponible(f"El broker {self.direccion.servicio} no responde: {error}")
 
-    def sin_esperar(self, tarea: Coroutine[Any, Any, None]) -> None:
-        """La corre aparte; al cerrar se espera a que acabe."""
+    def sin_esperar(self, tarea: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """La corre aparte, y sigue aunque cancelen a quien la espere; al cerrar se espera a que acabe."""
         nueva = asyncio.create_task(tarea)
         self._tareas.add(nueva)
         nueva.add_done_callback(self._tareas.discard)
+        return nueva
 
     async def enviar(self, topico: str, sobres: Sequence[tuple[Sobre, Mensaje]], esquema: Schema | None = None) -> None:
         """Envía en orden y vuelve con el acuse de todos; `esquema` es el que dirá el broker de cada uno."""
@@ -107,7 +108,7 @@ class Cliente:
         faltan, fallos = len(sobres), dict[int, Any]()
 
         def acusado(indice: int, resultado: Any, _id: Any) -> None:
-            nonlocal faltan  # todos los acuses de un productor llegan por un mismo hilo
+            nonlocal faltan  # todos los acuses llegan por el único hilo del cliente
             if resultado != pulsar.Result.Ok:
                 fallos[indice] = resultado
             faltan -= 1
@@ -179,7 +180,7 @@ def _crear_productor(cliente: pulsar.Client, topico: str, esquema: Schema | None
     return cliente.create_producer(
         topico,
         schema=esquema or BytesSchema(),
-        # Un lote se confirma y se vuelve a entregar entero, y se reparte por la clave del primero.
+        # Un lote se vuelve a entregar entero, también lo confirmado, si el servidor no lleva la cuenta por índice.
         batching_enabled=False,
         send_timeout_millis=PLAZO_S * 1000,
         max_pending_messages=_PENDIENTES_MAXIMO,

@@ -1,4 +1,4 @@
-"""Lo que Pulsar no recuerda de una suscripción: quién tenía qué al morir, y los intentos de cada mensaje.
+"""Lo que Pulsar no recuerda de una suscripción: quién tenía qué al morir, los intentos, y quién atiende cada carril.
 
 Es un tópico que todos sus consumidores escriben y siguen. Cada uno anota lo que tiene antes de darlo; al leer de vuelta
 su propia anotación ya leyó todo lo anterior, también lo que anotó quien acaba de morir.
@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pulsar
@@ -24,6 +23,7 @@ from seedwork.infraestructura.brokers.pulsar.cliente import PLAZO_S, Cliente
 from seedwork.infraestructura.brokers.pulsar.formato import Sobre
 from seedwork.infraestructura.brokers.pulsar.grifo import Grifo
 from seedwork.infraestructura.brokers.pulsar.manos import Id, Tramos, contiene, en_tramos
+from seedwork.infraestructura.brokers.pulsar.reparto import Reparto
 
 _log = structlog.get_logger(__name__)
 
@@ -35,16 +35,19 @@ Lugar = tuple[int, int]  # ledger y entrada de una anotación
 
 
 class Estado:
-    """El estado compartido de una suscripción, visto y escrito por el consumidor `yo`."""
+    """El estado compartido de una suscripción, visto y escrito por el consumidor `yo`.
 
-    def __init__(self, cliente: Cliente, topico: str, yo: str) -> None:
+    `al_repartir` avisa de que cambió el reparto de los carriles.
+    """
+
+    def __init__(self, cliente: Cliente, topico: str, yo: str, al_repartir: Callable[[], None]) -> None:
         self._cliente = cliente
         self._topico = topico
         self._yo = yo
         self._manos: dict[str, tuple[int, Tramos]] = {}  # desde cuándo (ms), y qué
         self._intentos: dict[str, int] = {}
-        self.ultima_salida = -math.inf  # cuándo se fue alguien por última vez, en el reloj monótono
-        self._al_dia = False
+        self.reparto = Reparto(yo)
+        self._al_repartir = al_repartir
         self._numero = 0
         self._ecos: dict[int, asyncio.Future[None]] = {}
         self._leido: Lugar | None = None
@@ -59,21 +62,26 @@ class Estado:
         lector, desde = await self._cliente.hacer(self._leer_desde_el_resumen, lambda abierto: abierto[0].close())
         self._lector, self._resumido = lector, desde
         self._pendientes = None if desde is None else []
-        self._grifo = Grifo(lector.read_next, self._llega, "estado")
+        self._grifo = Grifo(lector, self._llega, "estado")
         await self.tomar(())
-        self._al_dia = True
 
     def _leer_desde_el_resumen(self, cliente: pulsar.Client) -> tuple[pulsar.Reader, Lugar | None]:
         # Una suscripción impide que Pulsar borre el tópico y lo posterior al último resumen.
-        self._entrar_en_el_ancla(cliente).close()
-        final = cliente.create_reader(self._topico, pulsar.MessageId.latest, start_message_id_inclusive=True)
+        ancla = self._entrar_en_el_ancla(cliente)
         try:
-            ultimo = final.read_next(PLAZO_S * 1000) if final.has_message_available() else None
+            ultimo = ancla.get_last_message_id()
         finally:
-            final.close()
-        desde = None if ultimo is None else _lugar(_registro(ultimo).get("desde"))
+            ancla.close()
+        desde = _lugar(self._registro_en(cliente, ultimo).get("desde")) if ultimo.entry_id() >= 0 else None
         inicio = pulsar.MessageId.earliest if desde is None else pulsar.MessageId(-1, *desde, -1)
         return cliente.create_reader(self._topico, inicio), desde
+
+    def _registro_en(self, cliente: pulsar.Client, lugar: pulsar.MessageId) -> dict[str, Any]:
+        lector = cliente.create_reader(self._topico, lugar, start_message_id_inclusive=True)
+        try:
+            return _registro(lector.read_next(PLAZO_S * 1000))
+        finally:
+            lector.close()
 
     def _entrar_en_el_ancla(self, cliente: pulsar.Client) -> pulsar.Consumer:
         return cliente.subscribe(
@@ -105,17 +113,21 @@ class Estado:
         if contados:
             await self._anotar({"intentos": contados})
 
+    async def repartir(self, registro: dict[str, Any]) -> None:
+        """Anota quién tiene qué carriles y a quién se ceden; vuelve cuando se sabe todo lo anotado antes."""
+        await self._anotar(registro)
+
     async def despedirse(self) -> None:
         """Anota que va a salir: lo que tenía no es de un muerto."""
         if self._grifo is not None:
-            await self._anotar({"manos": {self._yo: None}, "sale": True})
+            await self._anotar({"manos": {self._yo: None}})
 
     async def cerrar(self) -> None:
-        """Anota que ya salió, y deja de leer."""
+        """Anota que ya salió y dejó sus carriles, y deja de leer."""
         if self._grifo is None or self._lector is None:
             return
         try:
-            await self._anotar({"sale": True})
+            await self._anotar({"carriles": {self._yo: None}})
         finally:
             await self._grifo.cerrar()
             lector = self._lector
@@ -150,6 +162,7 @@ class Estado:
             "desde": self._resumido,
             "manos": manos,
             "intentos": self._intentos,
+            "carriles": self.reparto.anotable(),
         }
 
     # --- leer -------------------------------------------------------------------------------------------------------
@@ -160,10 +173,6 @@ class Estado:
             try:
                 registro = _registro(recibido)
                 self._leer((id.ledger_id(), id.entry_id()), registro)
-                if registro.get("sale"):
-                    # De lo ocurrido antes de llegar sólo se sabe la hora de quien lo anotó.
-                    hace_s = 0.0 if self._al_dia else max(0.0, time.time() - recibido.publish_timestamp() / 1000)
-                    self.ultima_salida = max(self.ultima_salida, time.monotonic() - hace_s)
             except (ValueError, TypeError, AttributeError) as error:
                 _log.warning("broker.estado_ilegible", topico=self._topico, error=str(error))
 
@@ -212,6 +221,9 @@ class Estado:
                 self._intentos[id] = intentos
             else:
                 self._intentos.pop(id, None)
+        if "carriles" in registro:
+            self.reparto.aplicar(registro["carriles"], registro.get("cede", {}))
+            self._al_repartir()
 
     async def _mover_el_ancla(self, lugar: Lugar) -> None:
         def mover(cliente: pulsar.Client) -> None:

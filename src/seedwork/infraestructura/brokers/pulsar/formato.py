@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import pulsar
 
 from seedwork.infraestructura.brokers import Mensaje
-from seedwork.infraestructura.brokers.pulsar.direccion import Direccion
+from seedwork.infraestructura.brokers.pulsar.direccion import nombre_de
+from seedwork.infraestructura.brokers.pulsar.manos import Id
 
 _PROPIO = "seedwork-"
 _CLAVE_VACIA = _PROPIO + "clave-vacia"
@@ -42,21 +42,24 @@ def a_pulsar(mensaje: Mensaje, **propias: str) -> Sobre:
         propiedades[_CLAVE_VACIA] = "1"
     opciones: dict[str, Any] = {"properties": propiedades}
     if mensaje.clave:
-        opciones |= {"partition_key": mensaje.clave, "ordering_key": mensaje.clave}
-    elif mensaje.clave is None:
-        # Sin ella, todos los mensajes sin clave irían a un mismo consumidor.
-        opciones["ordering_key"] = uuid.uuid4().hex
+        opciones["partition_key"] = mensaje.clave
     return Sobre(mensaje.cuerpo, opciones)
 
 
-def de_pulsar(recibido: pulsar.Message, direccion: Direccion) -> tuple[Mensaje, dict[str, str]]:
+def id_de(recibido: pulsar.Message) -> Id:
+    """Cuál es. Sin envolver lo que da el cliente: se hace con cada mensaje."""
+    propio = recibido._message.message_id()
+    return Id(recibido._message.topic_name(), propio.ledger_id(), propio.entry_id(), propio.batch_index())
+
+
+def de_pulsar(recibido: pulsar.Message, topico: str) -> tuple[Mensaje, dict[str, str]]:
     """El mensaje y los datos nuestros que llevaba. Lo ajeno que no sea UTF-8 se da por ausente."""
     try:
-        propiedades: dict[str, str] = recibido.properties()
+        propiedades: dict[str, str] = recibido._message.properties()
     except UnicodeDecodeError:
         propiedades = {}
     try:
-        clave = recibido.partition_key() or ("" if _CLAVE_VACIA in propiedades else None)
+        clave = recibido._message.partition_key() or ("" if _CLAVE_VACIA in propiedades else None)
     except UnicodeDecodeError:
         clave = None
     cabeceras: dict[str, str] = {}
@@ -70,5 +73,5 @@ def de_pulsar(recibido: pulsar.Message, direccion: Direccion) -> tuple[Mensaje, 
             propias[nombre.removeprefix(_PROPIO)] = valor
         elif f"ce_{nombre}" not in propiedades:
             cabeceras[nombre] = valor
-    topico = propias.get("topico") or direccion.nombre(recibido.topic_name())
-    return Mensaje(topico=topico, cuerpo=recibido.data(), clave=clave, cabeceras=cabeceras), propias
+    nombre = propias.get("topico") or nombre_de(topico)
+    return Mensaje(topico=nombre, cuerpo=recibido._message.data(), clave=clave, cabeceras=cabeceras), propias

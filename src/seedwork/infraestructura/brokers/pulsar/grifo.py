@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
 
 import pulsar
 import structlog
 
 _log = structlog.get_logger(__name__)
 
-_ESPERA_MS = 1_000
+_ESPERA_S = 1.0
 _LOTE = 200
 
 
 class Grifo:
     """Entrega en el event loop lo que va llegando, en orden, mientras esté abierto.
 
-    Vaciar lo ya recibido no bloquea y se hace en el loop: desde otro hilo, cada mensaje esperaría por el intérprete.
+    Vaciar lo ya recibido no bloquea y se hace en el loop; se espera sin ningún hilo, con lo que usa `pulsar.asyncio`.
     """
 
     def __init__(
-        self, recibir: Callable[[int], pulsar.Message], llega: Callable[[list[pulsar.Message]], None], nombre: str
+        self, fuente: pulsar.Consumer | pulsar.Reader, llega: Callable[[list[pulsar.Message]], None], nombre: str
     ) -> None:
-        self._recibir = recibir
+        consume = isinstance(fuente, pulsar.Consumer)
+        self._recibir: Callable[[int], pulsar.Message] = fuente.receive if consume else fuente.read_next
+        self._pedir: Callable[[Callable[[Any, Any], None]], None] = (
+            fuente._consumer.receive_async if consume else fuente._reader.read_next_async
+        )
         self._llega = llega
         self._nombre = nombre
-        self._hilo = ThreadPoolExecutor(1, thread_name_prefix=f"grifo-{nombre}")
         self._abierto = asyncio.Event()
         self._abierto.set()
         self._tarea = asyncio.create_task(self._correr())
@@ -42,34 +46,46 @@ class Grifo:
     async def cerrar(self) -> None:
         self._tarea.cancel()
         await asyncio.gather(self._tarea, return_exceptions=True)
-        self._hilo.shutdown(wait=False)
 
     async def _correr(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._abierto.wait()
             try:
-                lote = self._vaciar()
-                if not lote and (primero := await loop.run_in_executor(self._hilo, self._uno, _ESPERA_MS)) is not None:
-                    lote = [primero]
+                lote = self._vaciar() or [await self._esperar()]
             except pulsar.AlreadyClosed:
                 return  # lo cerró este mismo programa: no volverá
             except pulsar.PulsarException as error:
                 _log.warning("broker.sin_recibir", de=self._nombre, error=str(error))  # el cliente reconecta él solo
-                await asyncio.sleep(_ESPERA_MS / 1000)
+                await asyncio.sleep(_ESPERA_S)
                 continue
-            if lote:
-                self._llega(lote)
-                await asyncio.sleep(0)
+            self._llega(lote)
+            await asyncio.sleep(0)
 
     def _vaciar(self) -> list[pulsar.Message]:
         lote: list[pulsar.Message] = []
-        while len(lote) < _LOTE and (mensaje := self._uno(0)) is not None:
-            lote.append(mensaje)
+        with suppress(pulsar.Timeout):
+            while len(lote) < _LOTE:
+                lote.append(self._recibir(0))
         return lote
 
-    def _uno(self, espera_ms: int) -> pulsar.Message | None:
-        try:
-            return self._recibir(espera_ms)
-        except pulsar.Timeout:
-            return None
+    async def _esperar(self) -> pulsar.Message:
+        loop = asyncio.get_running_loop()
+        espera: asyncio.Future[pulsar.Message] = loop.create_future()
+
+        def cumplir(resultado: Any, recibido: Any) -> None:
+            if espera.done():
+                return  # se cerró el grifo: lo que llegó sigue sin confirmar
+            if resultado == pulsar.Result.Ok:
+                espera.set_result(pulsar.Message._wrap(recibido))
+            else:
+                espera.set_exception(_FALLOS.get(resultado, pulsar.PulsarException)(str(resultado)))
+
+        def llega(resultado: Any, recibido: Any) -> None:
+            with suppress(RuntimeError):  # el loop ya se cerró; una excepción aquí acabaría con el proceso
+                loop.call_soon_threadsafe(cumplir, resultado, recibido)
+
+        self._pedir(llega)
+        return await espera
+
+
+_FALLOS: dict[Any, type[Exception]] = {pulsar.Result.AlreadyClosed: pulsar.AlreadyClosed}

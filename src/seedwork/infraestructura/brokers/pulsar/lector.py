@@ -14,9 +14,10 @@ import structlog
 from seedwork.infraestructura.brokers import ErrorBroker, Mensaje
 from seedwork.infraestructura.brokers.pulsar.cliente import Cliente
 from seedwork.infraestructura.brokers.pulsar.conversacion import EXPLORACION_S, Conversacion
-from seedwork.infraestructura.brokers.pulsar.direccion import es_patron
+from seedwork.infraestructura.brokers.pulsar.direccion import es_patron, nombre_de
 from seedwork.infraestructura.brokers.pulsar.formato import de_pulsar
 from seedwork.infraestructura.brokers.pulsar.grifo import Grifo
+from seedwork.infraestructura.brokers.pulsar.particiones import Particiones
 
 _log = structlog.get_logger(__name__)
 
@@ -32,12 +33,14 @@ class LectorPulsar:
         self,
         cliente: Cliente,
         conversacion: Conversacion,
+        particiones: Particiones,
         topicos: Sequence[str],
         coincide: Callable[[str], bool],
         desde_hace_s: float,
     ) -> None:
         self._cliente = cliente
         self._conversacion = conversacion
+        self._particiones = particiones
         self._topicos = topicos
         self._coincide = coincide
         self._desde_ms = int((time.time() - desde_hace_s) * 1000)
@@ -53,7 +56,7 @@ class LectorPulsar:
         try:
             for topico in self._topicos:
                 if not es_patron(topico):
-                    await self._abrir(topico, nuevo=False)
+                    await self._abrir(await self._particiones.de(self._cliente.direccion.topico(topico)), nuevos=False)
             if any(map(es_patron, self._topicos)):
                 await self._explorar(nuevos=False)
                 self._explorador = asyncio.create_task(self._seguir_explorando())
@@ -70,19 +73,22 @@ class LectorPulsar:
                 _log.warning("broker.sin_explorar", error=str(error))  # se repite enseguida
 
     async def _explorar(self, *, nuevos: bool) -> None:
-        for topico in await self._conversacion.topicos():
-            if self._coincide(topico) and topico not in self._lectores:
-                await self._abrir(topico, nuevo=nuevos)
+        direccion = self._cliente.direccion
+        hay = [direccion.topico(t) for t in await self._conversacion.topicos() if self._coincide(nombre_de(t))]
+        await self._abrir([topico for topico in hay if topico not in self._lectores], nuevos=nuevos)
 
-    async def _abrir(self, topico: str, *, nuevo: bool) -> None:
+    async def _abrir(self, topicos: Sequence[str], *, nuevos: bool) -> None:
+        await asyncio.gather(*(self._abrir_uno(topico, nuevo=nuevos) for topico in topicos))
+
+    async def _abrir_uno(self, topico: str, *, nuevo: bool) -> None:
         lector = await self._cliente.hacer(partial(self._crear, topico, nuevo=nuevo), pulsar.Reader.close)
         self._lectores[topico] = lector
-        self._grifos.append(Grifo(lector.read_next, self._llega, "lector"))
+        self._grifos.append(Grifo(lector, self._llega, "lector"))
 
     def _crear(self, topico: str, cliente: pulsar.Client, *, nuevo: bool) -> pulsar.Reader:
         ahora = self._desde_ahora and not nuevo
         inicio = pulsar.MessageId.latest if ahora else pulsar.MessageId.earliest
-        lector = cliente.create_reader(self._cliente.direccion.topico(topico), inicio, receiver_queue_size=_COLA)
+        lector = cliente.create_reader(topico, inicio, receiver_queue_size=_COLA)
         if not ahora and not nuevo:
             lector.seek(self._desde_ms)
         return lector
@@ -90,7 +96,7 @@ class LectorPulsar:
     def _llega(self, recibidos: list[pulsar.Message]) -> None:
         for recibido in recibidos:
             if self._desde_ahora or recibido.publish_timestamp() >= self._desde_ms:
-                self._reserva.append(de_pulsar(recibido, self._cliente.direccion)[0])
+                self._reserva.append(de_pulsar(recibido, recibido.topic_name())[0])
         self._hay.set()
         self._regular()
 

@@ -14,7 +14,9 @@ import pulsar
 
 from seedwork.infraestructura.brokers import LetraMuerta, Mensaje
 from seedwork.infraestructura.brokers.pulsar.cliente import PLAZO_S, Cliente
+from seedwork.infraestructura.brokers.pulsar.direccion import carril_de
 from seedwork.infraestructura.brokers.pulsar.formato import Sobre, a_pulsar, de_pulsar
+from seedwork.infraestructura.brokers.pulsar.particiones import Particiones
 
 ESPERAN = "esperan"
 _DECIDIDA = "seedwork-decidida"
@@ -24,8 +26,9 @@ _ID = re.compile(r"(\d{1,18})-(\d{1,18})", re.ASCII)
 class LetrasMuertasPulsar:
     """Las letras muertas de las suscripciones del namespace. Cada operación las lee todas."""
 
-    def __init__(self, cliente: Cliente) -> None:
+    def __init__(self, cliente: Cliente, particiones: Particiones) -> None:
         self._cliente = cliente
+        self._particiones = particiones
         self._topico = cliente.direccion.letras_muertas
         self._preparado = False
 
@@ -37,19 +40,25 @@ class LetrasMuertasPulsar:
 
     async def listar(self, suscripcion: str | None = None, *, maximo: int = 100) -> list[LetraMuerta]:
         letras = await self._todas()
-        return [letra for letra in letras if suscripcion in (None, letra.suscripcion)][:maximo]
+        return [letra for letra, _ in letras if suscripcion in (None, letra.suscripcion)][:maximo]
 
     async def ver(self, id: str) -> LetraMuerta | None:
+        letra, _ = await self._con_origen(id)
+        return letra
+
+    async def _con_origen(self, id: str) -> tuple[LetraMuerta | None, str]:
         if _ID.fullmatch(id) is None:
-            return None
-        return next((letra for letra in await self._todas() if letra.id == id), None)
+            return None, ""
+        return next((par for par in await self._todas() if par[0].id == id), (None, ""))
 
     async def reenviar(self, id: str) -> bool:
         """Si el proceso muere a medias, la letra se reenvió y sigue en la lista."""
-        letra = await self.ver(id)
+        letra, origen = await self._con_origen(id)
         if letra is None:
             return False
-        destino = self._cliente.direccion.interno(letra.suscripcion, "reintentos")
+        carriles = await self._particiones.de(self._cliente.direccion.interno(letra.suscripcion, "reintentos"))
+        # Al carril del que vino: allí está lo demás de su clave.
+        destino = carriles[carril_de(origen.partition("|")[0], len(carriles))]
         await self._cliente.enviar(destino, [(a_pulsar(letra.mensaje, intentos="0"), letra.mensaje)])
         await self._decidir(id)
         return True
@@ -65,19 +74,20 @@ class LetrasMuertasPulsar:
         await self._cliente.enviar(self._topico, [(decidida, Mensaje(topico=self._topico, cuerpo=b""))])
         await self._cliente.hacer(self._confirmar_decididas)
 
-    async def _todas(self) -> list[LetraMuerta]:
+    async def _todas(self) -> list[tuple[LetraMuerta, str]]:
+        """Cada una, y el mensaje del que salió."""
         await self.preparar()
         recibidos = await self._cliente.hacer(self._leer)
         decididas = {id for recibido in recibidos if (id := recibido.properties().get(_DECIDIDA))}
-        letras: dict[str, LetraMuerta] = {}
+        letras: dict[str, tuple[LetraMuerta, str]] = {}
         for recibido in recibidos:
             letra, origen = self._letra(recibido)
             if letra is not None and letra.id not in decididas:
-                letras.setdefault(f"{letra.suscripcion} {origen}", letra)
+                letras.setdefault(f"{letra.suscripcion} {origen}", (letra, origen))
         return list(letras.values())
 
     def _letra(self, recibido: pulsar.Message) -> tuple[LetraMuerta | None, str]:
-        mensaje, propias = de_pulsar(recibido, self._cliente.direccion)
+        mensaje, propias = de_pulsar(recibido, self._topico)
         if "suscripcion" not in propias:
             return None, ""
         letra = LetraMuerta(

@@ -79,10 +79,17 @@ class RegistroPulsar:
         try:
             vigente = self._pedir("GET", estrategia)
         except _NoExiste:
-            self._pedir("PUT", f"persistent/{ruta}")  # la política es de un tópico que exista
+            self._crear(ruta)  # la política es de un tópico que exista
             vigente = None
         if vigente != ESTRATEGIA:
             self._pedir("PUT", estrategia, ESTRATEGIA)
+
+    def _crear(self, ruta: str) -> None:
+        particiones = self._cliente.direccion.particiones
+        if particiones > 1:
+            self._pedir("PUT", f"persistent/{ruta}/partitions", particiones)
+        else:
+            self._pedir("PUT", f"persistent/{ruta}")
 
     def _pedir(self, metodo: str, ruta: str, cuerpo: Any = None) -> Any:
         admin = self._cliente.direccion.admin
