@@ -47,6 +47,7 @@ def test_una_reserva_se_devuelve_hecha_y_se_puede_leer_enseguida(http: httpx.Cli
             assert leida | {campo: reserva[campo] for campo in AVANZAN} == reserva
 
 
+@pytest.mark.capacidad("A03")
 def test_un_comando_se_acepta_con_id_y_location_y_la_reserva_aparece_en_las_consultas(http: httpx.Client) -> None:
     pedida = cuerpo(id_cliente=str(uuid.uuid4()), pago={"medio": "tok_bueno"})
     respuesta = http.post("/vuelos/reserva-comando", json=pedida)
