@@ -92,6 +92,7 @@ async def test_colgado_lo_dice_a_tiempo_se_cierra_igual_y_al_volver_sigue(servid
     suscripcion = await broker.suscribir("colgado", ["colgado"])
     await broker.publicar(mensajes("colgado", 2))
     await suscripcion.confirmar(await tomar(suscripcion, 2))
+    await otro.leer([f"colgado.{i}" for i in range(8)])
     servidor.senal(signal.SIGSTOP)
     try:
         await _falla_pronto(broker)

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 import pulsar
 import structlog
 
 from seedwork.infraestructura.brokers import ErrorBroker, Mensaje
-from seedwork.infraestructura.brokers.pulsar.cliente import Cliente
+from seedwork.infraestructura.brokers.pulsar.cliente import PLAZO_CIERRE_S, Cliente
 from seedwork.infraestructura.brokers.pulsar.conversacion import EXPLORACION_S, Conversacion
 from seedwork.infraestructura.brokers.pulsar.direccion import es_patron, nombre_de
 from seedwork.infraestructura.brokers.pulsar.formato import de_pulsar
@@ -127,7 +128,9 @@ class LectorPulsar:
             self._explorador.cancel()
             await asyncio.gather(self._explorador, return_exceptions=True)
         await asyncio.gather(*(grifo.cerrar() for grifo in self._grifos))
-        await asyncio.gather(*(self._soltar(lector) for lector in self._lectores.values()))
+        with suppress(TimeoutError):  # son uno por partición, y el que quede abierto muere con la conexión
+            async with asyncio.timeout(PLAZO_CIERRE_S):
+                await asyncio.gather(*(self._soltar(lector) for lector in self._lectores.values()))
 
     async def _soltar(self, lector: pulsar.Reader) -> None:
         try:
