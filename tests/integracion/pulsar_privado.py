@@ -16,6 +16,7 @@ from types import MappingProxyType
 import trustme
 from cryptography.hazmat.primitives import serialization
 from tests import servidores
+from tests.procesos import congelar
 from tests.servidores.base import Orden, Sitio
 from tests.servidores.mando import Mando
 from tests.servidores.pulsar import Pulsar
@@ -68,9 +69,13 @@ class PulsarPrivado:
     def borrar(self) -> None:
         servidores.parar("pulsar", self.raiz, borrar=True)
 
-    def senal(self, senal: signal.Signals) -> None:
+    def congelar(self) -> None:
         for pid in self._pids():
-            os.kill(pid, senal)
+            congelar(pid)
+
+    def descongelar(self) -> None:
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
 
     @property
     def url(self) -> str:
