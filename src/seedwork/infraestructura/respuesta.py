@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from typing import Any
@@ -31,6 +32,7 @@ class _Respuesta:
                 funcion()
 
 
+_salidas: weakref.WeakKeyDictionary[Any, _Respuesta] = weakref.WeakKeyDictionary()
 _en_curso: ContextVar[_Respuesta | None] = ContextVar("respuesta_en_curso", default=None)
 
 
@@ -82,6 +84,12 @@ def flask_en_curso() -> Any:
 
 
 def _al_cerrarse(respuesta: Any, funcion: Callable[[], None]) -> Any:
+    """Apunta `funcion` para cuando el servidor cierre la respuesta, o la suelte: el de desarrollo de Werkzeug no la
+    cierra si el cliente corta la conexión mientras mira si queda algo por leer."""
     if respuesta.status_code < _ERROR:
-        respuesta.call_on_close(funcion)
+        if (salida := _salidas.get(respuesta)) is None:
+            salida = _salidas[respuesta] = _Respuesta()
+            salida.estado = respuesta.status_code
+            respuesta.call_on_close(weakref.finalize(respuesta, salida.terminar))
+        salida.pendientes.append(funcion)
     return respuesta
