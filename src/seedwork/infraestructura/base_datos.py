@@ -214,8 +214,11 @@ class _Turno:
                     "Aquí ya hay una transacción en curso: un handler no ejecuta otro comando o query con el bus;"
                     " pide un puerto o registra un evento"
                 )
-            if not self._candado.acquire(timeout=ESPERA_BLOQUEO_MS / 1000):
-                raise BaseOcupada("La base de datos está ocupada; vuelva a intentarlo")
+            if not self._candado.acquire(blocking=False):
+                # Quien tiene el turno puede estar esperando el archivo, y a éste quien escribe en nuestro event loop.
+                _exigir_que_no_espere_a_su_loop(conexion.engine.url.database)
+                if not self._candado.acquire(timeout=ESPERA_BLOQUEO_MS / 1000):
+                    raise BaseOcupada("La base de datos está ocupada; vuelva a intentarlo")
             conexion.info["turno"] = True
             self._vez = object()
             _vez_mia.set(self._vez)

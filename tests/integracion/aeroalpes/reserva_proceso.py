@@ -121,11 +121,12 @@ def _final(sistema: Sistema, carpeta: Path) -> dict[str, Any] | None:
     with sistema.motor.connect() as conexion:
         por_salir = select(func.count()).select_from(outbox).where(outbox.c.publicado_ms.is_(None))
         quieto = conexion.execute(por_salir).scalar_one() == 0
-        habitaciones = conexion.execute(select(func.coalesce(func.sum(noches.c.ocupadas), 0))).scalar_one()
-        coche = conexion.execute(select(alquileres.c.fase)).scalar()
     reserva = sistema.ejecutar(ObtenerReserva(id=ID))
     if not quieto or reserva.estado not in ("APROBADA", "CANCELADA") or not _todos_acabaron(sistema, reserva.estado):
         return None
+    with sistema.motor.connect() as conexion:  # no antes: hasta aquí se podía estar moviendo
+        habitaciones = conexion.execute(select(func.coalesce(func.sum(noches.c.ocupadas), 0))).scalar_one()
+        coche = conexion.execute(select(alquileres.c.fase)).scalar()
     pago = sistema.ejecutar(ObtenerPago(id_reserva=ID))
     banco = PasarelaConLibro(carpeta / "banco").apuntes()
     return {

@@ -194,15 +194,19 @@ async def test_un_comando_devuelto_se_ejecuta_en_la_misma_transaccion(url: str, 
     bus.cerrar()
 
 
+@pytest.mark.parametrize("con_otro_hilo_en_fila", [False, True])
 async def test_una_llamada_sincrona_en_el_event_loop_de_quien_escribe_se_rechaza_en_vez_de_pararlo(
-    url: str, base: str, broker: Broker
+    url: str, base: str, broker: Broker, con_otro_hilo_en_fila: bool
 ) -> None:
     bus = bootstrap([Modulo(nombre="m", comandos={Apuntar: ejecutar_apuntar})], base_datos=base)
-    mensajeria, rechazos, tardo_s = Mensajeria(url, bus=bus), [], []
+    mensajeria, rechazos, tardo_s, en_fila = Mensajeria(url, bus=bus), [], [], []
 
     @mensajeria.on_event("pedido")
     async def atender(pedido: Pedido, db: AsyncSession) -> None:
         await apuntar(db, pedido.id)
+        if con_otro_hilo_en_fila:
+            en_fila.append(asyncio.create_task(asyncio.to_thread(bus.ejecutar, Apuntar(id=4))))
+            await asyncio.sleep(0.3)  # ya tiene el turno, y espera el archivo
         desde = time.monotonic()
         try:
             bus.ejecutar(Apuntar(id=2))
@@ -213,9 +217,11 @@ async def test_una_llamada_sincrona_en_el_event_loop_de_quien_escribe_se_rechaza
     async with mensajeria:
         await asyncio.to_thread(con_tabla, mensajeria)
         await broker.publicar([pedido(1)])
-        await hasta(lambda: efectos(mensajeria) == [1])
+        await hasta(lambda: 1 in efectos(mensajeria))
+        await asyncio.gather(*en_fila)
         bus.ejecutar(Apuntar(id=3))  # ya no hay quien escriba: desde el event loop también se puede
-        assert await asyncio.to_thread(efectos, mensajeria) == [1, 3]
+        esperados = [1, 3, 4] if con_otro_hilo_en_fila else [1, 3]
+        assert await asyncio.to_thread(efectos, mensajeria) == esperados
     bus.cerrar()
     assert len(rechazos) == 1
     assert "ejecutar_async" in rechazos[0]
