@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -84,12 +84,23 @@ def flask_en_curso() -> Any:
 
 
 def _al_cerrarse(respuesta: Any, funcion: Callable[[], None]) -> Any:
-    """Apunta `funcion` para cuando el servidor cierre la respuesta, o la suelte: el de desarrollo de Werkzeug no la
-    cierra si el cliente corta la conexión mientras mira si queda algo por leer."""
+    """Apunta `funcion` para cuando la respuesta se acabe de enviar, o el servidor la cierre o la suelte.
+
+    El de desarrollo de Werkzeug no la cierra si el cliente corta la conexión mientras mira si queda algo por leer.
+    """
     if respuesta.status_code < _ERROR:
         if (salida := _salidas.get(respuesta)) is None:
             salida = _salidas[respuesta] = _Respuesta()
             salida.estado = respuesta.status_code
             respuesta.call_on_close(weakref.finalize(respuesta, salida.terminar))
+            if respuesta.is_streamed and not respuesta.direct_passthrough:
+                respuesta.response = _y_al_final(respuesta.response, salida.terminar)
         salida.pendientes.append(funcion)
     return respuesta
+
+
+def _y_al_final(trozos: Iterable[Any], funcion: Callable[[], None]) -> Iterator[Any]:
+    try:
+        yield from trozos
+    finally:
+        funcion()

@@ -26,10 +26,21 @@ def respondiendo(estado: int, hechas: list[str]) -> Response:
 def test_cerrada_corre_lo_pendiente_en_orden_y_una_vez() -> None:
     hechas: list[str] = []
     respuesta = respondiendo(200, hechas)
-    assert b"".join(respuesta.iter_encoded()) == b"ab"
     assert hechas == []
     respuesta.close()
     del respuesta
+    assert hechas == ["primera", "segunda"]
+
+
+def test_enviada_entera_no_espera_a_que_la_cierren() -> None:
+    hechas: list[str] = []
+    respuesta = respondiendo(200, hechas)
+    trozos = respuesta.iter_encoded()
+    assert [next(trozos), next(trozos)] == [b"a", b"b"]
+    assert hechas == [], "el último trozo está por salir"
+    assert next(trozos, None) is None
+    assert hechas == ["primera", "segunda"]
+    respuesta.close()
     assert hechas == ["primera", "segunda"]
 
 
