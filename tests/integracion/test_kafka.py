@@ -414,3 +414,18 @@ async def test_el_numero_de_particiones_sale_de_la_url(banco: Banco) -> None:
     hay = await asyncio.to_thread(lambda: consumidor.list_topics(timeout=10).topics[topico].partitions)
     consumidor.close()
     assert len(hay) == 7
+
+
+@pytest.mark.capacidad("C06")
+async def test_lo_primero_que_se_publica_en_un_topico_recien_creado_no_se_da_por_publicado_sin_estarlo(
+    banco: Banco,
+) -> None:
+    """Dos peticiones a una partición que su servidor está abriendo: la primera, rechazada, no se pierde."""
+    broker, topicos = banco.broker(), [banco.topico(f"cosas{i}") for i in range(30)]
+    for topico in topicos:
+        cuerpos_de_uno = (b"", bytes(1024 * 1024))  # el segundo no cabe en la petición del primero
+        await broker.publicar([Mensaje(topico=topico, cuerpo=cuerpo) for cuerpo in cuerpos_de_uno])
+    consumidor = Consumer({"bootstrap.servers": _servidores(banco), "group.id": uuid.uuid4().hex})
+    hay = {t: sum(consumidor.get_watermark_offsets(TopicPartition(t, n), 10)[1] for n in range(4)) for t in topicos}
+    consumidor.close()
+    assert hay == dict.fromkeys(topicos, 2)

@@ -153,6 +153,9 @@ class Publicador:
                     self._cliente.opciones(
                         **{
                             "enable.idempotence": True,
+                            # Con varias en vuelo, mientras un servidor abre una partición puede rechazar la primera y
+                            # admitir la segunda; repetida, la toma por duplicada, y se da por publicado lo que no está.
+                            "max.in.flight.requests.per.connection": 1,
                             "acks": "all",
                             "linger.ms": 5,
                             "partitioner": "murmur2_random",  # el de los clientes de Java
