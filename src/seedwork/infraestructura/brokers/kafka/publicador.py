@@ -153,8 +153,7 @@ class Publicador:
                     self._cliente.opciones(
                         **{
                             "enable.idempotence": True,
-                            # Con varias en vuelo, mientras un servidor abre una partición puede rechazar la primera y
-                            # admitir la segunda; repetida, la toma por duplicada, y se da por publicado lo que no está.
+                            # Con varias, lo primero de un tópico recién creado puede darse por publicado sin estarlo.
                             "max.in.flight.requests.per.connection": 1,
                             "acks": "all",
                             "linger.ms": 5,
