@@ -73,10 +73,7 @@ async def por_el_puerto(url: str, cuantos: int) -> tuple[float, float]:
     broker = conectar(url)
     topico = f"bench{uuid.uuid4().hex}"
     await (await broker.suscribir(topico, [topico])).cerrar()
-    mensajes = [
-        Mensaje(topico=topico, cuerpo=CUERPO, clave=f"k{i % 100}", cabeceras={"id": str(i), "type": "prueba"})
-        for i in range(cuantos)
-    ]
+    mensajes = mensajes_en(topico, cuantos)
     await broker.publicar(mensajes[:1])  # el productor ya está creado, como el del cliente a secas
     inicio = time.perf_counter()
     for base in range(0, cuantos, LOTE):
@@ -93,9 +90,20 @@ async def por_el_puerto(url: str, cuantos: int) -> tuple[float, float]:
     return cuantos / publicar_s, cuantos / consumir_s
 
 
-def main() -> None:
+def mensajes_en(topico: str, cuantos: int) -> list[Mensaje]:
+    return [
+        Mensaje(topico=topico, cuerpo=CUERPO, clave=f"k{i % 100}", cabeceras={"id": str(i), "type": "prueba"})
+        for i in range(cuantos)
+    ]
+
+
+def url_del_servidor() -> str:
     conocidas = urls()
-    url = f"{conocidas['TEST_PULSAR_URL']}?admin={conocidas['TEST_PULSAR_ADMIN_URL']}"
+    return f"{conocidas['TEST_PULSAR_URL']}?admin={conocidas['TEST_PULSAR_ADMIN_URL']}"
+
+
+def main() -> None:
+    url = url_del_servidor()
     cuantos = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     veces = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     vueltas = [(a_secas(url, cuantos), asyncio.run(por_el_puerto(url, cuantos))) for _ in range(veces)]

@@ -19,14 +19,14 @@ import pulsar
 RAIZ = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(RAIZ), str(RAIZ / "src")]
 
-from tests.servidores import urls  # noqa: E402
+from benchmarks.pulsar import LOTE, mensajes_en, url_del_servidor  # noqa: E402
 
-from seedwork.infraestructura.brokers import Entrega, Mensaje, conectar  # noqa: E402
+from seedwork.infraestructura.brokers import Entrega, conectar  # noqa: E402
 from seedwork.infraestructura.brokers.pulsar.formato import de_pulsar, id_de  # noqa: E402
 from seedwork.infraestructura.brokers.pulsar.manos import en_tramos  # noqa: E402
 from seedwork.infraestructura.brokers.pulsar.reserva import Reserva, Tomada  # noqa: E402
 
-_LOTE = 200  # lo que trae el grifo de una vez
+_TANDA = 200  # lo que trae el grifo de una vez
 
 
 def medir(url: str, cuantos: int) -> Iterator[tuple[str, float]]:
@@ -44,9 +44,8 @@ def medir(url: str, cuantos: int) -> Iterator[tuple[str, float]]:
         topico, "s", initial_position=pulsar.InitialPosition.Earliest, receiver_queue_size=2 * cuantos,
         max_total_receiver_queue_size_across_partitions=4 * cuantos,
     )  # fmt: skip
-    primero = consumidor.receive(30_000)
+    recibidos = [consumidor.receive(30_000)]
     time.sleep(5)  # que el cliente los tenga ya todos
-    recibidos = [primero]
     yield parte("sacarlo del cliente", lambda: recibidos.extend(consumidor.receive(30_000) for _ in range(cuantos - 1)))
     ids: list[Any] = []
     yield parte("su identificador", lambda: ids.extend(map(id_de, recibidos)))
@@ -62,14 +61,14 @@ def medir(url: str, cuantos: int) -> Iterator[tuple[str, float]]:
 
     yield parte("guardarlo", guardar)
     # Cada vuelta anota todo lo que se tiene: lo que trae el grifo, y lo dado y sin confirmar.
-    vueltas = range(0, cuantos, _LOTE)
-    yield parte("anotarlo, con 200 en la mano", lambda: [en_tramos(ids[i : i + _LOTE]) for i in vueltas])
+    vueltas = range(0, cuantos, _TANDA)
+    yield parte("anotarlo, con 200 en la mano", lambda: [en_tramos(ids[i : i + _TANDA]) for i in vueltas])
     yield parte("anotarlo, con 1 000", lambda: [en_tramos(ids[i : i + 1_000]) for i in vueltas if i + 1_000 <= cuantos])
     yield parte("ponerlo en fila", lambda: [reserva.poner(tomada) for tomada in tomadas])
     entregas: list[Entrega] = []
 
     def dar() -> None:
-        while dadas := reserva.sacar(500, ()):
+        while dadas := reserva.sacar(LOTE, ()):
             entregas.extend(Entrega(t.mensaje, t.intentos, t.sospechosa, t) for t in dadas)
 
     yield parte("darlo", dar)
@@ -81,19 +80,14 @@ def medir(url: str, cuantos: int) -> Iterator[tuple[str, float]]:
 async def _publicar(url: str, topico: str, cuantos: int) -> None:
     broker = conectar(url)
     await (await broker.suscribir(topico, [topico])).cerrar()
-    cabeceras = {"id": "1", "type": "prueba"}
-    mensajes = [
-        Mensaje(topico=topico, cuerpo=b"x" * 200, clave=f"k{i % 100}", cabeceras=cabeceras) for i in range(cuantos)
-    ]
-    for base in range(0, cuantos, 500):
-        await broker.publicar(mensajes[base : base + 500])
+    mensajes = mensajes_en(topico, cuantos)
+    for base in range(0, cuantos, LOTE):
+        await broker.publicar(mensajes[base : base + LOTE])
     await broker.cerrar()
 
 
 def main() -> None:
-    conocidas = urls()
-    url = f"{conocidas['TEST_PULSAR_URL']}?admin={conocidas['TEST_PULSAR_ADMIN_URL']}"
-    for nombre, microsegundos in medir(url, int(sys.argv[1]) if len(sys.argv) > 1 else 20_000):
+    for nombre, microsegundos in medir(url_del_servidor(), int(sys.argv[1]) if len(sys.argv) > 1 else 20_000):
         sys.stdout.write(f"{nombre:32} {microsegundos:6.2f}\n")
 
 
