@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +26,7 @@ from seedwork.infraestructura.brokers import sin_clave
 _SOLO_LECTURA = "seedwork_solo_lectura"
 _SCHEMA = "seedwork_schema"
 ESPERA_BLOQUEO_MS = 30_000
+_REPASO_S = 0.05
 # Antes de 3.51.3, dos escritores pueden corromper una base en WAL.
 _DIARIO = "WAL" if sqlite3.sqlite_version_info >= (3, 51, 3) else "TRUNCATE"
 
@@ -149,8 +150,10 @@ def preparar_sqlite(conexion: sqlite3.Connection, _registro: Any) -> None:
     conexion.execute("PRAGMA foreign_keys = ON")
 
 
-ESCRIBEN_EN: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, str] = weakref.WeakKeyDictionary()
-"""En cada event loop, el archivo SQLite que una `AsyncSession` suya está escribiendo."""
+ESCRIBEN_EN: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[str | None, Callable[[], bool]]] = (
+    weakref.WeakKeyDictionary()
+)
+"""En cada event loop, el archivo SQLite que tomó una `AsyncSession` suya, y si sigue sin confirmar lo que escribe."""
 
 
 def empezar_a_escribir(db: Any, archivo: str | None) -> None:
@@ -183,7 +186,8 @@ def _exigir_que_no_espere_a_su_loop(archivo: str | None) -> None:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         return
-    if ESCRIBEN_EN.get(loop) == archivo:
+    suyo, escribe = ESCRIBEN_EN.get(loop, ("", bool))
+    if suyo == archivo and escribe():
         raise TransaccionAnidada(
             "En este event loop una `AsyncSession` está escribiendo en la misma base, y una transacción síncrona lo"
             " pararía antes de que aquélla termine: use `await bus.ejecutar_async(...)`, un hilo o esa misma sesión"
@@ -214,10 +218,11 @@ class _Turno:
                     "Aquí ya hay una transacción en curso: un handler no ejecuta otro comando o query con el bus;"
                     " pide un puerto o registra un evento"
                 )
-            if not self._candado.acquire(blocking=False):
+            limite = time.monotonic() + ESPERA_BLOQUEO_MS / 1000
+            while not self._candado.acquire(timeout=_REPASO_S):
                 # Quien tiene el turno puede estar esperando el archivo, y a éste quien escribe en nuestro event loop.
                 _exigir_que_no_espere_a_su_loop(conexion.engine.url.database)
-                if not self._candado.acquire(timeout=ESPERA_BLOQUEO_MS / 1000):
+                if time.monotonic() >= limite:
                     raise BaseOcupada("La base de datos está ocupada; vuelva a intentarlo")
             conexion.info["turno"] = True
             self._vez = object()

@@ -106,8 +106,9 @@ class _Turno:
         dbapi: Any = conexion.connection.dbapi_connection
         dbapi.run_async(lambda _: self._candado.acquire())
         conexion.info["turno"] = True
+        driver = dbapi.driver_connection
+        ESCRIBEN_EN[asyncio.get_running_loop()] = conexion.engine.url.database, lambda: driver.in_transaction
         dbapi.run_async(_empezar_a_escribir)
-        ESCRIBEN_EN[asyncio.get_running_loop()] = str(conexion.engine.url.database)
 
     def soltar(self, _conexion: Any, registro: Any) -> None:
         if registro.info.pop("turno", False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from sqlalchemy.orm import Session
 from tests.integracion.seedwork.bases import EN_AMBAS
 
 from seedwork import Comando, ErrorDeArranque, Mensaje, Mensajeria, Modulo, Reintentos, bootstrap, conectar
-from seedwork.infraestructura.base_datos import TransaccionAnidada
+from seedwork.infraestructura.base_datos import TransaccionAnidada, crear_motor
 from seedwork.infraestructura.brokers import Broker
 from seedwork.infraestructura.codificacion import codificar_evento
+from seedwork.infraestructura.sesion_async import BaseAsincrona
 
 PLAZO_S = 20.0
 
@@ -226,6 +228,34 @@ async def test_una_llamada_sincrona_en_el_event_loop_de_quien_escribe_se_rechaza
     assert len(rechazos) == 1
     assert "ejecutar_async" in rechazos[0]
     assert tardo_s[0] < 5
+
+
+async def test_lo_ya_confirmado_no_estorba_a_una_llamada_sincrona_aunque_su_conexion_siga_en_uso(base: str) -> None:
+    motor, con_el_turno = crear_motor(base), threading.Event()
+    asincrona = BaseAsincrona(motor)
+
+    def tener_el_turno() -> None:
+        with motor.begin() as conexion:
+            con_el_turno.set()
+            conexion.execute(text("SELECT 1"))
+            time.sleep(0.3)
+
+    def escribir_y_seguir() -> None:
+        with asincrona.motor_de(motor).connect() as conexion:
+            conexion.execute(text("CREATE TABLE efectos (id INTEGER)"))
+            conexion.commit()
+            hilo = threading.Thread(target=tener_el_turno)
+            hilo.start()
+            con_el_turno.wait()
+            with motor.begin() as sincrona:  # en el event loop, y espera a la de ese hilo
+                sincrona.execute(text("INSERT INTO efectos VALUES (1)"))
+            hilo.join()
+
+    await asincrona.correr(escribir_y_seguir)
+    await asincrona.cerrar()
+    with motor.begin() as conexion:
+        assert conexion.execute(text("SELECT count(*) FROM efectos")).scalar_one() == 1
+    motor.dispose()
 
 
 async def test_parado_a_medias_no_deja_nada_y_vuelve_a_entregarse(url: str, base: str, broker: Broker) -> None:
