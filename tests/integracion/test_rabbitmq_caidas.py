@@ -10,7 +10,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import aiormq
 import pytest
+from aiormq import Channel
+from aiormq.abc import AbstractConnection, DeliveredMessage
 from tests import servidores
 from tests.contratos.banco import cuerpos, mensajes, nada, tomar
 from tests.contratos.banco_rabbitmq import VIDA_S, url_de_rabbitmq
@@ -18,6 +21,8 @@ from tests.integracion.intermediario import Intermediario
 from tests.procesos import RAIZ, Proceso
 
 from seedwork.infraestructura.brokers import Broker, BrokerNoDisponible, Entrega, Suscripcion, conectar
+from seedwork.infraestructura.brokers.rabbitmq.mensajes import PRESENTATE, PRESENTE, Informe, a_datos, leer, mandar
+from seedwork.infraestructura.brokers.rabbitmq.topologia import Nombres
 
 PLAZO_CLARO_S = 10.0
 
@@ -223,6 +228,45 @@ async def test_muere_quien_reparte_y_lo_que_tenian_los_demas_sigue_siendo_suyo(
     await suscripcion.confirmar(mias)
     async with asyncio.timeout(VIDA_S):
         assert cuerpos([*await otra.recibir(9)]) == ["5", "6"]
+
+
+async def _fantasma(nombre: str) -> AbstractConnection:
+    """Un miembro que se presenta a quien pregunte, pero al que RabbitMQ ya no cuenta: murió, y aún existe su cola."""
+    nombres, conexion = Nombres(nombre), await aiormq.connect(url_de_rabbitmq())
+    canal = await conexion.channel()
+    assert isinstance(canal, Channel)
+
+    async def atender(crudo: DeliveredMessage) -> None:
+        if leer(crudo)[0] == PRESENTATE:
+            await mandar(canal, nombres.jefe, PRESENTE, a_datos(Informe("fantasma", [], ["a"])))
+
+    suya = nombres.miembro("fantasma")
+    await canal.queue_declare(suya, exclusive=True)
+    await canal.queue_bind(suya, nombres.miembros)
+    await canal.basic_consume(suya, atender, no_ack=True)
+    return conexion
+
+
+async def test_un_muerto_aun_sin_enterrar_no_pasa_por_otro_que_tarda_en_presentarse(
+    broker: Broker, directo: Broker, intermediario: Intermediario, nombre: str
+) -> None:
+    quien_reparte = await directo.suscribir(nombre, ["a"])
+    lento = await broker.suscribir(nombre, ["a"])
+    await directo.publicar(mensajes("a", 1, "suya"))
+    suyas = await tomar(lento, 1)
+    await directo.publicar(mensajes("a", 1, "suya", desde=1))
+    heredero = await directo.suscribir(nombre, ["a"])
+    fantasma = await _fantasma(nombre)
+
+    intermediario.callar()
+    await quien_reparte.cerrar()
+    assert await nada(heredero, 1.0), "repartió sin saber qué tenía quien tardaba"
+
+    await fantasma.close()
+    intermediario.seguir()
+    assert await nada(heredero, 1.0), "lo de esa clave lo tiene otro"
+    await lento.confirmar(suyas)
+    assert cuerpos(await tomar(heredero, 1)) == ["1"]
 
 
 async def test_muere_quien_recibe_y_lo_suyo_pasa_a_otro_como_sospechoso(

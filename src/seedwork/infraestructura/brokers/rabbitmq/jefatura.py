@@ -32,6 +32,8 @@ from seedwork.infraestructura.brokers.rabbitmq.mensajes import (
     PRESENTE,
     TERMINAR,
     VACANTE,
+    VIVES,
+    VIVO,
     Informe,
     Peticion,
     a_informe,
@@ -71,6 +73,8 @@ class Jefatura:
         self._al_romperse = al_romperse
         self._deposito: Deposito | None = None
         self._presentes: dict[str, Informe] = {}
+        self._vivos: set[str] = set()
+        self._ronda = 0
         self._alguien = asyncio.Event()
         self._reunida = asyncio.Event()
         self._peticiones: dict[str, Peticion] = {}
@@ -103,22 +107,38 @@ class Jefatura:
         self._lanzar(self._vigilar())
 
     async def _reunir(self) -> None:
+        """Vuelve cuando se han presentado todos los que viven."""
         await difundir(self._control, self._nombres.miembros, PRESENTATE, {"jefe": self._yo})
         while True:
             self._alguien.clear()
             cuantos = await self._cuantos()
-            if cuantos == 1 == len(self._presentes):
+            if len(self._presentes) >= cuantos and await self._contestan():
                 return
-            if len(self._presentes) >= cuantos:
-                # Alguno pudo morir tras presentarse, y entonces falta otro.
-                await self._enterrar_muertos()
-                if len(self._presentes) >= await self._cuantos():
-                    return
-            try:
-                async with asyncio.timeout(_REUNION_S):
-                    await self._alguien.wait()
-            except TimeoutError:
-                pass  # puede que haya muerto quien faltaba: RabbitMQ lo dirá al contar
+            await self._esperar_a_alguien()
+
+    async def _contestan(self) -> bool:
+        """Si tras contarlos contestan todos los presentes: entonces eran ellos los contados, y no falta otro.
+
+        Que exista la cola de uno no basta: al morir, RabbitMQ deja de contarlo antes de borrarla.
+        """
+        otros = [miembro for miembro in self._presentes if miembro != self._yo]
+        self._ronda += 1
+        self._vivos.clear()
+        await asyncio.gather(*(mandar(self._control, self._nombres.miembro(m), VIVES, self._ronda) for m in otros))
+        while not self._vivos.issuperset(otros):
+            self._alguien.clear()
+            await self._enterrar_muertos()
+            if not self._presentes.keys() >= set(otros):
+                return False
+            await self._esperar_a_alguien()
+        return True
+
+    async def _esperar_a_alguien(self) -> None:
+        try:
+            async with asyncio.timeout(_REUNION_S):
+                await self._alguien.wait()
+        except TimeoutError:
+            pass  # puede que haya muerto quien faltaba: RabbitMQ lo dirá al preguntar
 
     async def _cuantos(self) -> int:
         return (await self._control.queue_declare(self._nombres.miembros, passive=True)).consumer_count or 0
@@ -214,6 +234,10 @@ class Jefatura:
         tipo, datos = leer(crudo)
         if tipo == PRESENTE:
             self._presentar(a_informe(datos))
+        elif tipo == VIVO:
+            if datos["ronda"] == self._ronda:
+                self._vivos.add(datos["miembro"])
+                self._alguien.set()
         elif tipo != LATIDO:
             await self._reunida.wait()  # hasta saber qué tiene cada uno no se sabe de qué habla
             await self._atender_a(datos["miembro"], tipo, datos)

@@ -13,8 +13,9 @@ from pamqp.commands import Basic
 
 # Del miembro al jefe.
 PRESENTE, PEDIR, TERMINAR, DEVOLVER, CONTAR, ADIOS = "presente", "pedir", "terminar", "devolver", "contar", "adios"
+VIVO = "vivo"
 # Del jefe a un miembro, o a todos.
-HECHO, PRESENTATE, VACANTE = "hecho", "presentate", "vacante"
+HECHO, PRESENTATE, VACANTE, VIVES = "hecho", "presentate", "vacante", "vives"
 LATIDO = "latido"
 
 

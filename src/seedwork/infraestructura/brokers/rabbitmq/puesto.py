@@ -25,6 +25,8 @@ from seedwork.infraestructura.brokers.rabbitmq.mensajes import (
     PRESENTE,
     TERMINAR,
     VACANTE,
+    VIVES,
+    VIVO,
     Informe,
     a_datos,
     leer,
@@ -152,6 +154,8 @@ class Puesto:
             recibo = self._recibos.pop(datos["recibo"], None)
             if recibo is not None and not recibo.done():
                 recibo.set_result(None)
+        elif tipo == VIVES:
+            self._lanzar(mandar(self._canal, self._nombres.jefe, VIVO, {"miembro": self._yo, "ronda": datos}))
         elif tipo == PRESENTATE and datos["jefe"] != self._yo:
             self._perder_jefe()  # lo que se le dijera al anterior no consta
             self._lanzar(self._presentarse())
