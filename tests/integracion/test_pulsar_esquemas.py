@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import io
 import json
@@ -70,6 +71,16 @@ async def test_registrar_dos_veces_es_registrar_una_y_solo_en_su_topico_se_exige
     politica = "schemaCompatibilityStrategy"
     assert espacio.pedir("GET", f"persistent/{espacio.nombre}/{TOPICO}/{politica}") == "FULL_TRANSITIVE"
     assert espacio.pedir("GET", f"namespaces/{espacio.nombre}/{politica}") == "UNDEFINED"
+
+
+async def test_varios_que_registran_a_la_vez_en_un_topico_nuevo_lo_consiguen_todos(espacio: Espacio) -> None:
+    brokers = [conectar(espacio.url) for _ in range(6)]
+    try:
+        registran = (b.esquemas.registrar(TOPICO, REVISIONES) for b in brokers if isinstance(b, BrokerConEsquemas))
+        assert len(await asyncio.gather(*registran)) == len(brokers)
+    finally:
+        await asyncio.gather(*(broker.cerrar() for broker in brokers))
+    assert len(espacio.registrados()) == 3
 
 
 async def test_lo_incompatible_no_se_registra_y_se_dice_por_que(espacio: Espacio, broker: BrokerPulsar) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
@@ -86,10 +87,11 @@ class RegistroPulsar:
 
     def _crear(self, ruta: str) -> None:
         particiones = self._cliente.direccion.particiones
-        if particiones > 1:
-            self._pedir("PUT", f"persistent/{ruta}/partitions", particiones)
-        else:
-            self._pedir("PUT", f"persistent/{ruta}")
+        with suppress(_YaExiste):  # entretanto lo creó otro
+            if particiones > 1:
+                self._pedir("PUT", f"persistent/{ruta}/partitions", particiones)
+            else:
+                self._pedir("PUT", f"persistent/{ruta}")
 
     def _pedir(self, metodo: str, ruta: str, cuerpo: Any = None) -> Any:
         admin = self._cliente.direccion.admin
@@ -119,7 +121,11 @@ class _NoExiste(ErrorBroker):
     """El namespace o el tópico no existen."""
 
 
-_DE_CODIGO: dict[int, type[ErrorBroker]] = {404: _NoExiste, 409: EsquemaRechazado, 422: EsquemaRechazado}
+class _YaExiste(EsquemaRechazado):
+    """Choca con lo que hay: un tópico, o un esquema incompatible."""
+
+
+_DE_CODIGO: dict[int, type[ErrorBroker]] = {404: _NoExiste, 409: _YaExiste, 422: EsquemaRechazado}
 
 
 def _choque(avro: dict[str, Any], previa: Mapping[str, Any]) -> str | None:
