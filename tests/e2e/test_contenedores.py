@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -43,7 +44,10 @@ def _parados(contenedores: Contenedores, *servicios: str) -> dict[str, int]:
     """De los contenedores de esos servicios, todos parados, los que no acabaron con 0."""
     estados = [(servicio, uno["State"]) for servicio in servicios for uno in contenedores.de(servicio)]
     assert not [servicio for servicio, estado in estados if estado["Running"]]
-    return {servicio: estado["ExitCode"] for servicio, estado in estados if estado["ExitCode"]}
+    mal = {servicio: estado["ExitCode"] for servicio, estado in estados if estado["ExitCode"]}
+    for servicio in mal:
+        sys.stdout.write(contenedores.orden("logs", "--tail=60", servicio))  # pytest lo enseña si la prueba falla
+    return mal
 
 
 def _registrados(contenedores: Contenedores, topicos: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
@@ -151,6 +155,8 @@ def test_stop_para_todo_en_segundos_y_up_lo_devuelve_con_sus_reservas(contenedor
     assert time.monotonic() - inicio < PARADA_S
     assert _parados(contenedores, *SERVICIOS) == {"pulsar": SIGTERM}
     # Parar a quien aún está arrancando tampoco hace esperar.
+    contenedores.orden("up", "-d", "postgres", "pulsar")  # sin su base, acabar con 1 es lo suyo
+    contenedores.esperar_sanos("postgres", "pulsar")
     contenedores.orden("start", *PROPIOS)
     inicio = time.monotonic()
     contenedores.orden("stop", *PROPIOS)
