@@ -124,13 +124,13 @@ class Jefatura:
         otros = [miembro for miembro in self._presentes if miembro != self._yo]
         self._ronda += 1
         self._vivos.clear()
-        await asyncio.gather(*(mandar(self._control, self._nombres.miembro(m), VIVES, self._ronda) for m in otros))
+        await self._enterrar_muertos(VIVES, self._ronda)
         while not self._vivos.issuperset(otros):
-            self._alguien.clear()
-            await self._enterrar_muertos()
             if not self._presentes.keys() >= set(otros):
                 return False
+            self._alguien.clear()
             await self._esperar_a_alguien()
+            await self._enterrar_muertos()
         return True
 
     async def _esperar_a_alguien(self) -> None:
@@ -298,9 +298,10 @@ class Jefatura:
             await asyncio.sleep(_REVISION_S)
             await self._enterrar_muertos()
 
-    async def _enterrar_muertos(self) -> None:
+    async def _enterrar_muertos(self, tipo: str = LATIDO, datos: Any = None) -> None:
+        """Manda a cada uno eso: a quien ya no tiene cola, no le llega."""
         otros = [miembro for miembro in self._presentes if miembro != self._yo]
-        vivos = await asyncio.gather(*(mandar(self._control, self._nombres.miembro(m), LATIDO) for m in otros))
+        vivos = await asyncio.gather(*(mandar(self._control, self._nombres.miembro(m), tipo, datos) for m in otros))
         for miembro, vive in zip(otros, vivos, strict=True):
             if not vive:
                 _log.warning("broker.consumidor_muerto", suscripcion=self._nombres.cola, miembro=miembro)
