@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.contratos.banco import Banco, cuerpos, mensajes, nada, tomar
@@ -137,8 +138,6 @@ async def test_muchas_claves_y_cabeceras_en_varias_particiones_llegan_todas(banc
 
 
 async def test_lo_que_no_cabe_en_un_topico_ajeno_no_publica_nada_del_lote(banco: Banco) -> None:
-    from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
-
     topico = banco.topico()
     admin = AdminClient({"bootstrap.servers": _servidores(banco)})
     futuros = admin.create_topics([NewTopic(topico, 1, 1, config={"max.message.bytes": "1000000"})])
@@ -429,3 +428,18 @@ async def test_lo_primero_que_se_publica_en_un_topico_recien_creado_no_se_da_por
     hay = {t: sum(consumidor.get_watermark_offsets(TopicPartition(t, n), 10)[1] for n in range(4)) for t in topicos}
     consumidor.close()
     assert hay == dict.fromkeys(topicos, 2)
+
+
+async def test_un_lote_que_no_cabe_en_una_tanda_llega_entero_y_en_orden(banco: Banco) -> None:
+    topico, broker = banco.topico(), banco.broker()
+    lote = [
+        Mensaje(topico=topico, cuerpo=str(n).encode().ljust(100 if n % 1000 else 600_000), clave=f"ñ{n % 7}")
+        for n in range(20_000)
+    ]
+    await broker.publicar(lote)
+
+    suscripcion = await broker.suscribir(banco.suscripcion(), [topico])
+    vistos: dict[str | None, list[int]] = defaultdict(list)
+    for entrega in await tomar(suscripcion, len(lote)):
+        vistos[entrega.mensaje.clave].append(int(entrega.mensaje.cuerpo))
+    assert vistos == {f"ñ{k}": list(range(k, 20_000, 7)) for k in range(7)}

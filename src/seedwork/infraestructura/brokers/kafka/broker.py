@@ -62,13 +62,10 @@ class BrokerKafka:
 
     def _validar(self, mensajes: Sequence[Mensaje]) -> None:
         """Todos a la vez; sólo si algo no está claro se mira uno por uno."""
-        textos: list[str] = []
-        for mensaje in mensajes:
-            if mensaje.clave is not None:
-                textos.append(mensaje.clave)
-            if mensaje.cabeceras:
-                textos += mensaje.cabeceras
-                textos += mensaje.cabeceras.values()
+        textos = [mensaje.clave for mensaje in mensajes if mensaje.clave is not None]
+        for propias in [mensaje.cabeceras for mensaje in mensajes if mensaje.cabeceras]:
+            textos += propias
+            textos += propias.values()
         topicos = {mensaje.topico for mensaje in mensajes}
         try:
             tamano = len("".join(textos).encode()) + max(len(mensaje.cuerpo) for mensaje in mensajes)

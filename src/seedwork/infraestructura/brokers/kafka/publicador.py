@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
+import math
 import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from seedwork.infraestructura.brokers import BrokerNoDisponible, ErrorBroker, Mensaje, MensajeNoPublicable
+from seedwork.infraestructura.brokers import (
+    BrokerCerrado,
+    BrokerNoDisponible,
+    ErrorBroker,
+    Mensaje,
+    MensajeNoPublicable,
+)
 from seedwork.infraestructura.brokers.kafka import cabeceras
 from seedwork.infraestructura.brokers.kafka.cliente import PLAZO_S, TAMANO_MAXIMO, Cliente, TopicoImposible
 
 _SONDEO_S = 0.005
+_TANDA = 500_000  # bytes que salen juntos: lo que lleven de una partición cabe en una petición
+_MENSAJES = 9_000  # y cuántos mensajes
+_SOBRECARGA = 64  # bytes que ocupa un mensaje además de los suyos
 _SEGUIDOS = 20  # sin clave, a una misma partición antes de pasar a la siguiente
 _POR_COMPROBAR = 900_000  # bytes que cualquier tópico admite mientras nadie haya bajado su límite
+_Salida: TypeAlias = tuple[str, bytes | None, bytes | None, int, "list[cabeceras.Bruta] | None"]
 _MAL_TOPICO = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
 
 
@@ -35,27 +48,40 @@ class Envio:
 
 
 class Publicador:
-    """El productor de un broker y su hilo, que encola los lotes en orden y atiende los acuses."""
+    """El productor de un broker y su hilo, que saca los lotes por tandas y atiende los acuses.
+
+    Un tópico no tiene en vuelo más de una tanda, y en ella cada partición, más de una petición. Si fueran dos, quien
+    sirve la partición podría rechazar la primera y admitir la segunda: repetida aquélla, la daría por duplicada.
+    """
 
     def __init__(self, cliente: Cliente) -> None:
         self._cliente = cliente
         self._productor: Producer | None = None
-        self._trabajos: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._nuevos: queue.SimpleQueue[_Lote | None] = queue.SimpleQueue()
         self._hilo: threading.Thread | None = None
         self._turnos: dict[str, int] = {}
         self._limites: dict[str, int] = {}
 
     async def publicar(self, mensajes: Sequence[Mensaje]) -> None:
         """Vuelve con el acuse del lote entero. Los mensajes ya están validados."""
-        await self._esperar(lambda lote: self._encolar_mensajes(mensajes, lote), mensajes)
+        topicos = {mensaje.topico for mensaje in mensajes}
+        await self._esperar(_Lote(topicos, lambda: self._salidas(mensajes, topicos)), mensajes)
 
     async def enviar(self, envios: Sequence[Envio], **topico: Any) -> None:
         """Como `publicar`, con lo que ya está en las palabras de Kafka; crea los tópicos según `topico`."""
-        await self._esperar(lambda lote: self._encolar(envios, lote, topico), ())
+        topicos = {envio.topico for envio in envios}
 
-    async def _esperar(self, encolar: Callable[[_Lote], None], mensajes: Sequence[Mensaje]) -> None:
-        lote = _Lote()
-        self._pedir(lambda: lote.intentar(encolar))
+        def salidas() -> list[_Salida]:
+            self._cliente.asegurar(topicos, **topico)
+            return [(envio.topico, envio.cuerpo, envio.clave, -1, envio.cabeceras) for envio in envios]
+
+        await self._esperar(_Lote(topicos, salidas), ())
+
+    async def _esperar(self, lote: _Lote, mensajes: Sequence[Mensaje]) -> None:
+        if self._hilo is None:
+            self._hilo = threading.Thread(target=self._correr, name="kafka-publicar", daemon=True)
+            self._hilo.start()
+        self._nuevos.put(lote)
         try:
             async with asyncio.timeout(PLAZO_S + 1.5):
                 fallo = await asyncio.wrap_future(lote.hecho)
@@ -64,29 +90,61 @@ class Publicador:
         if fallo is not None:
             raise self._como_nuestro(*fallo, mensajes)
 
-    def _pedir(self, trabajo: Callable[[], None]) -> None:
-        if self._hilo is None:
-            self._hilo = threading.Thread(target=self._correr, name="kafka-publicar", daemon=True)
-            self._hilo.start()
-        self._trabajos.put(trabajo)
+    # --- en su hilo -------------------------------------------------------------------------------------------------
 
     def _correr(self) -> None:
-        while True:
-            en_vuelo = self._productor is not None and len(self._productor) > 0
-            try:
-                trabajo = self._trabajos.get(block=not en_vuelo)
-            except queue.Empty:
-                if self._productor is not None:
-                    self._productor.flush(_SONDEO_S)  # no hay nada más que juntar: que salga ya
-                continue
-            if trabajo is None:
-                break
-            trabajo()
+        lotes: list[_Lote] = []
+        hasta_s = math.inf
+        while (lotes or hasta_s == math.inf) and time.monotonic() < hasta_s:
+            if hasta_s == math.inf and not self._recoger(lotes):
+                hasta_s = time.monotonic() + 1
+            self._sacar_tanda(lotes)
+            lotes = [lote for lote in lotes if not lote.terminado]
         if self._productor is not None:
-            self._vaciar(self._productor)
+            self._productor.purge()
+            self._productor.flush(0.2)
+        for lote in lotes:
+            lote.fallar(BrokerCerrado("El broker Kafka se cerró con el lote por publicar"))
 
-    def _encolar_mensajes(self, mensajes: Sequence[Mensaje], lote: _Lote) -> None:
-        topicos = {mensaje.topico for mensaje in mensajes}
+    def _recoger(self, lotes: list[_Lote]) -> bool:
+        """Añade los nuevos; sin nada entre manos, los espera. Falso si ya no habrá más."""
+        with contextlib.suppress(queue.Empty):
+            while (lote := self._nuevos.get(block=not lotes)) is not None:
+                lotes.append(lote)
+            return False
+        return True
+
+    def _sacar_tanda(self, lotes: Sequence[_Lote]) -> None:
+        """Da al cliente lo que quepa de los lotes cuyos tópicos no tienen nada en vuelo, y que salga ya."""
+        ocupados = set[str]().union(*(lote.topicos for lote in lotes if lote.en_vuelo))
+        tanda = _Tanda()
+        for lote in lotes:
+            if lote.topicos.isdisjoint(ocupados):
+                try:
+                    self._producir(lote, tanda)
+                except Exception as error:  # noqa: BLE001 - se lo lleva quien publica
+                    lote.fallar(error)
+        if self._productor is not None:
+            self._productor.flush(_SONDEO_S)
+
+    def _producir(self, lote: _Lote, tanda: _Tanda) -> None:
+        if tanda.llena or not lote.empezar():
+            return
+        produce, acuse, cabe, cuantos = self._abrir().produce, lote.acuse, tanda.cabe, 0
+        try:
+            for topico, cuerpo, clave, particion, propias in itertools.islice(lote.salidas, lote.producidos, None):
+                if not cabe(cuerpo, clave, propias):
+                    break
+                produce(topico, cuerpo, clave, particion, acuse, headers=propias)
+                cuantos += 1
+        except KafkaException as error:
+            self._si_es_fatal(error.args[0])
+            raise self._cliente.como_nuestro(error) from error
+        finally:
+            lote.producidos += cuantos
+            lote.en_vuelo += cuantos
+
+    def _salidas(self, mensajes: Sequence[Mensaje], topicos: Set[str]) -> list[_Salida]:
         self._abrir()
         try:
             self._cliente.asegurar(topicos)
@@ -96,17 +154,16 @@ class Publicador:
         for mensaje in mensajes:
             if len(mensaje.cuerpo) > _POR_COMPROBAR:
                 self._exigir_que_quepa(mensaje)
-        salidas = (
+        return [
             (
                 m.topico,
                 m.cuerpo,
-                m.clave,
+                m.clave.encode() if m.clave is not None else None,
                 -1 if m.clave is not None else self._particion(m.topico),
                 cabeceras.a_kafka(m.cabeceras) if m.cabeceras else None,
             )
             for m in mensajes
-        )
-        self._producir(salidas, lote, len(mensajes))
+        ]
 
     def _exigir_que_quepa(self, mensaje: Mensaje) -> None:
         limite = self._limites.get(mensaje.topico)
@@ -116,27 +173,6 @@ class Publicador:
             raise MensajeNoPublicable(
                 mensaje, f"El mensaje mide {len(mensaje.cuerpo)} bytes y su tópico admite {limite} en Kafka"
             )
-
-    def _encolar(self, envios: Sequence[Envio], lote: _Lote, topico: dict[str, Any]) -> None:
-        self._cliente.asegurar({envio.topico for envio in envios}, **topico)
-        self._producir(((e.topico, e.cuerpo, e.clave, -1, e.cabeceras) for e in envios), lote, len(envios))
-
-    def _producir(self, salidas: Iterable[tuple[str, Any, Any, int, Any]], lote: _Lote, cuantas: int) -> None:
-        productor = self._abrir()
-        lote.faltan = cuantas
-        limite = time.monotonic() + PLAZO_S
-        for topico, cuerpo, clave, particion, propias in salidas:
-            while True:
-                try:
-                    productor.produce(topico, cuerpo, clave, particion, lote.acuse, headers=propias)
-                    break
-                except BufferError as error:
-                    if time.monotonic() > limite:
-                        raise BrokerNoDisponible("Kafka no acusa y la cola de salida está llena") from error
-                    productor.poll(_SONDEO_S)
-                except KafkaException as error:
-                    self._si_es_fatal(error.args[0])
-                    raise self._cliente.como_nuestro(error) from error
 
     def _particion(self, topico: str) -> int:
         """Seguidos a una misma: lo poco que se publica junto y sin claves llega también en su orden."""
@@ -153,10 +189,13 @@ class Publicador:
                     self._cliente.opciones(
                         **{
                             "enable.idempotence": True,
-                            # Con varias, lo primero de un tópico recién creado puede darse por publicado sin estarlo.
-                            "max.in.flight.requests.per.connection": 1,
                             "acks": "all",
-                            "linger.ms": 5,
+                            # Nada sale antes de pedirlo, y una tanda no llega a ninguno de estos límites.
+                            "linger.ms": 5_000,
+                            "batch.size": 1_000_000,
+                            "batch.num.messages": 10_000,
+                            "queue.buffering.max.messages": 100_000,
+                            "queue.buffering.max.kbytes": 100_000,
                             "partitioner": "murmur2_random",  # el de los clientes de Java
                             "message.timeout.ms": int(PLAZO_S * 1000),
                             "message.max.bytes": TAMANO_MAXIMO + 2 * 1024 * 1024,
@@ -185,34 +224,63 @@ class Publicador:
     async def cerrar(self) -> None:
         """Espera poco a lo que falte por acusar: quien lo publicó ya no espera."""
         if self._hilo is not None:
-            self._trabajos.put(None)
+            self._nuevos.put(None)
             await asyncio.to_thread(self._hilo.join, 2.0)
 
-    def _vaciar(self, productor: Producer) -> None:
-        productor.flush(1)
-        productor.purge()
-        productor.flush(0.2)
+
+class _Tanda:
+    """Lo que sale junto, y si cabe algo más."""
+
+    __slots__ = ("bytes", "llena", "mensajes")
+
+    def __init__(self) -> None:
+        self.bytes = self.mensajes = 0
+        self.llena = False
+
+    def cabe(self, cuerpo: bytes | None, clave: bytes | None, propias: list[cabeceras.Bruta] | None) -> bool:
+        """Lo cuenta, si cabe; en una tanda vacía cabe cualquiera."""
+        self.bytes += _SOBRECARGA + len(cuerpo or b"") + len(clave or b"")
+        self.mensajes += 1
+        if propias:
+            self.bytes += sum(len(nombre) + len(valor or b"") for nombre, valor in propias)
+        if self.bytes > _TANDA or self.mensajes > _MENSAJES:
+            self.llena = self.mensajes > 1
+        return not self.llena
 
 
 class _Lote:
-    """Los acuses que faltan; `hecho` da None, o el primer fallo y lo que Kafka rechazó. Sólo lo toca un hilo."""
+    """Lo que alguien publica junto; `hecho` da None, o el primer fallo y lo que Kafka rechazó.
 
-    def __init__(self) -> None:
-        self.faltan = 0
+    `empezar` en adelante es cosa de un solo hilo.
+    """
+
+    __slots__ = ("_abrir", "_fallo", "en_vuelo", "hecho", "producidos", "salidas", "topicos")
+
+    def __init__(self, topicos: Set[str], abrir: Callable[[], list[_Salida]]) -> None:
+        self.topicos = topicos
         self.hecho: Future[tuple[KafkaError, Any] | None] = Future()
+        self.salidas: list[_Salida] = []
+        self.producidos = self.en_vuelo = 0
+        self._abrir = abrir
         self._fallo: tuple[KafkaError, Any] | None = None
 
-    def intentar(self, encolar: Callable[[_Lote], None]) -> None:
-        if not self.hecho.set_running_or_notify_cancel():
-            return  # quien lo pidió ya no espera
-        try:
-            encolar(self)
-        except Exception as error:  # noqa: BLE001 - se lo lleva quien publica
+    @property
+    def terminado(self) -> bool:
+        return not self.en_vuelo and self.hecho.done()
+
+    def empezar(self) -> bool:
+        """Falso si quien lo pidió ya no espera o ya falló."""
+        if not self.salidas and self.hecho.set_running_or_notify_cancel():
+            self.salidas = self._abrir()
+        return not self.hecho.done()
+
+    def fallar(self, error: Exception) -> None:
+        if not self.hecho.done():
             self.hecho.set_exception(error)
 
     def acuse(self, error: KafkaError | None, mensaje: Any) -> None:
         if error is not None:
             self._fallo = self._fallo or (error, mensaje)
-        self.faltan -= 1
-        if self.faltan == 0 and not self.hecho.done():
+        self.en_vuelo -= 1
+        if not self.en_vuelo and not self.hecho.done() and (self._fallo or self.producidos == len(self.salidas)):
             self.hecho.set_result(self._fallo)
