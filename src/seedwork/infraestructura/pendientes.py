@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
     Connection,
+    Integer,
     Row,
+    Select,
     Text,
+    Update,
     and_,
     any_,
+    bindparam,
     cast,
     delete,
     exists,
-    literal,
     literal_column,
     or_,
     select,
@@ -35,21 +40,14 @@ _EN_ORDEN: ColumnElement[int] = literal_column("outbox.secuencia + 0")  # sólo 
 
 def leer(conexion: Connection, carriles: Sequence[int], maximo: int, salvo: Sequence[int] = ()) -> Sequence[Fila]:
     """Hasta `maximo` filas publicables de esos carriles, en orden, salvo las de esas secuencias."""
-    # Las cabeceras salen como texto: el controlador tarda más que nosotros en leerlas.
-    columnas = outbox.c.secuencia, outbox.c.topico, outbox.c.clave, cast(outbox.c.cabeceras, Text), outbox.c.cuerpo
-    publicables = select(*columnas).where(_publicable(), outbox.c.carril.in_(carriles))
-    if salvo:
-        publicables = publicables.where(~_es_una_de(salvo, conexion))
-    return conexion.execute(publicables.order_by(_EN_ORDEN).limit(maximo)).all()
+    publicables = _leer(conexion.dialect.name, aparte=bool(salvo))
+    return conexion.execute(publicables, {"carriles": carriles, "maximo": maximo, **_secuencias(salvo)}).all()
 
 
 def marcar(conexion: Connection, secuencias: Sequence[int], dueno: str) -> None:
     """Deja por publicadas esas filas, si siguen en carriles de `dueno`."""
-    mio = select(outbox_carriles.c.carril).where(outbox_carriles.c.dueno == dueno)
     conexion.execute(
-        update(outbox)
-        .where(_es_una_de(secuencias, conexion), outbox.c.publicado_ms.is_(None), outbox.c.carril.in_(mio))
-        .values(publicado_ms=ahora_ms())
+        _marcar(conexion.dialect.name), {"ahora_ms": ahora_ms(), "dueno": dueno, **_secuencias(secuencias)}
     )
 
 
@@ -60,13 +58,9 @@ def estacionar(conexion: Connection, id: str, motivo: str) -> None:
 
 def arrendar(conexion: Connection, dueno: str, duracion_s: float) -> list[int]:
     """Renueva los carriles de `dueno` y toma los que nadie tenga; devuelve los que tiene ahora."""
-    tabla, ahora = outbox_carriles, ahora_ms()
-    conexion.execute(
-        update(tabla)
-        .where(or_(tabla.c.dueno == dueno, tabla.c.dueno.is_(None), tabla.c.vence_ms < ahora))
-        .values(dueno=dueno, vence_ms=ahora + int(duracion_s * 1000))
-    )
-    return list(conexion.scalars(select(tabla.c.carril).where(tabla.c.dueno == dueno).order_by(tabla.c.carril)))
+    ahora = ahora_ms()
+    conexion.execute(_ARRENDAR, {"yo": dueno, "ahora_ms": ahora, "hasta_ms": ahora + int(duracion_s * 1000)})
+    return list(conexion.scalars(_CARRILES, {"yo": dueno}))
 
 
 def devolver(conexion: Connection, dueno: str) -> None:
@@ -103,7 +97,52 @@ def _publicable() -> ColumnElement[bool]:
     return and_(outbox.c.publicado_ms.is_(None), outbox.c.motivo.is_(None), ~retenido)
 
 
-def _es_una_de(secuencias: Sequence[int], conexion: Connection) -> ColumnElement[bool]:
-    if conexion.dialect.name == "postgresql":  # un solo parámetro: con 500, prepararlos cuesta más que el UPDATE
-        return outbox.c.secuencia == any_(literal(secuencias, ARRAY(BigInteger)))
-    return outbox.c.secuencia.in_(secuencias)
+def _secuencias(secuencias: Sequence[int]) -> dict[str, Sequence[int]]:
+    return {"secuencias": list(secuencias)} if secuencias else {}
+
+
+def _es_una_de(dialecto: str) -> ColumnElement[bool]:
+    if dialecto == "postgresql":  # un solo parámetro: con 500, prepararlos cuesta más que el UPDATE
+        return outbox.c.secuencia == any_(bindparam("secuencias", type_=ARRAY(BigInteger)))
+    return outbox.c.secuencia.in_(bindparam("secuencias", expanding=True))
+
+
+# Hechas una vez: hacerlas cuesta a SQLAlchemy más que a la base ejecutarlas.
+
+
+@cache
+def _leer(dialecto: str, *, aparte: bool) -> Select[Any]:
+    # Las cabeceras salen como texto: el controlador tarda más que nosotros en leerlas.
+    columnas = outbox.c.secuencia, outbox.c.topico, outbox.c.clave, cast(outbox.c.cabeceras, Text), outbox.c.cuerpo
+    publicables = select(*columnas).where(_publicable(), outbox.c.carril.in_(bindparam("carriles", expanding=True)))
+    if aparte:
+        publicables = publicables.where(~_es_una_de(dialecto))
+    return publicables.order_by(_EN_ORDEN).limit(bindparam("maximo", type_=Integer))
+
+
+@cache
+def _marcar(dialecto: str) -> Update:
+    mio = select(outbox_carriles.c.carril).where(outbox_carriles.c.dueno == bindparam("dueno"))
+    return (
+        update(outbox)
+        .where(_es_una_de(dialecto), outbox.c.publicado_ms.is_(None), outbox.c.carril.in_(mio))
+        .values(publicado_ms=bindparam("ahora_ms"))
+    )
+
+
+_ARRENDAR = (
+    update(outbox_carriles)
+    .where(
+        or_(
+            outbox_carriles.c.dueno == bindparam("yo"),
+            outbox_carriles.c.dueno.is_(None),
+            outbox_carriles.c.vence_ms < bindparam("ahora_ms"),
+        )
+    )
+    .values(dueno=bindparam("yo"), vence_ms=bindparam("hasta_ms"))
+)
+_CARRILES = (
+    select(outbox_carriles.c.carril)
+    .where(outbox_carriles.c.dueno == bindparam("yo"))
+    .order_by(outbox_carriles.c.carril)
+)
