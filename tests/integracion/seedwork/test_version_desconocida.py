@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from tests.integracion.pulsar_espacio import REVISIONES, Espacio, creada
+from tests.integracion.pulsar.espacio import REVISIONES, Espacio, creada
 
 from aeroalpes.modulos.vuelos.infraestructura.schema.v1 import eventos as v1
 from aeroalpes.modulos.vuelos.infraestructura.schema.v2 import eventos as v2

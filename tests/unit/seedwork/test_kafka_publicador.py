@@ -26,6 +26,8 @@ class Productor:
     def __init__(self) -> None:
         self.atascados: set[str] = set()
         self.rechaza: set[bytes] = set()
+        self.fatal = False
+        self.abiertos = 0
         self.tandas: list[list[tuple[str, bytes]]] = [[]]
         self._en_vuelo: deque[tuple[str, bytes, Acuse]] = deque()
 
@@ -41,24 +43,21 @@ class Productor:
             if topico in self.atascados:
                 self._en_vuelo.append((topico, cuerpo, acuse))
             else:
-                acuse(
-                    KafkaError(KafkaError._MSG_TIMED_OUT) if cuerpo in self.rechaza else None,
-                    _Rechazado(topico, cuerpo),
-                )
+                error = KafkaError(KafkaError._MSG_TIMED_OUT, "no pudo ser", self.fatal)
+                acuse(error if cuerpo in self.rechaza else None, _Rechazado(topico, cuerpo))
         if self._en_vuelo:
             time.sleep(plazo_s)
         return len(self._en_vuelo)
 
     def purge(self) -> None:
+        if self.fatal:  # lo peor: lo que estaba en vuelo no se acusa nunca
+            self._en_vuelo.clear()
         for topico, cuerpo, acuse in self._en_vuelo:
             acuse(KafkaError(KafkaError._PURGE_QUEUE), _Rechazado(topico, cuerpo))
         self._en_vuelo.clear()
 
     def list_topics(self, timeout: float) -> None:
         """Hay conexión."""
-
-    def __len__(self) -> int:
-        return len(self._en_vuelo)
 
 
 class _Rechazado:
@@ -83,7 +82,12 @@ class _SinServidor(Cliente):
 @pytest.fixture
 def productor(monkeypatch: pytest.MonkeyPatch) -> Productor:
     suyo = Productor()
-    monkeypatch.setattr(publicador, "Producer", lambda _opciones: suyo)
+
+    def abrir(_opciones: object) -> Productor:
+        suyo.abiertos += 1
+        return suyo
+
+    monkeypatch.setattr(publicador, "Producer", abrir)
     return suyo
 
 
@@ -155,6 +159,22 @@ async def test_si_falla_una_tanda_lo_que_queda_del_lote_no_sale(quien: Publicado
     await quien.publicar(_lote("a", b"otro"))
 
     assert productor.tandas[:-1] == [[("a", b"malo")], [("a", b"otro")]]
+
+
+async def test_si_el_productor_deja_de_servir_falla_lo_que_llevaba_y_lo_siguiente_sale_por_otro(
+    quien: Publicador, productor: Productor
+) -> None:
+    productor.atascados = {"a"}
+    llevaba = asyncio.create_task(quien.publicar(_lote("a", b"1")))
+    await asyncio.sleep(0.05)
+    productor.rechaza, productor.fatal = {b"malo"}, True
+    async with asyncio.timeout(3):
+        fallos = await asyncio.gather(quien.publicar(_lote("b", b"malo")), llevaba, return_exceptions=True)
+        assert [isinstance(fallo, ErrorBroker) for fallo in fallos] == [True] * 2
+        productor.atascados = set()
+        await quien.publicar(_lote("a", b"2") + _lote("b", b"3"))
+
+    assert productor.abiertos == 2
 
 
 async def test_quien_deja_de_esperar_antes_de_su_turno_no_publica(quien: Publicador, productor: Productor) -> None:

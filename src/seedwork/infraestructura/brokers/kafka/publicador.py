@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence, Set
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -28,6 +28,7 @@ from seedwork.infraestructura.brokers.kafka import cabeceras
 from seedwork.infraestructura.brokers.kafka.cliente import PLAZO_S, TAMANO_MAXIMO, Cliente, TopicoImposible
 
 _SONDEO_S = 0.005
+_DESPEDIDA_S = 0.2
 _TANDA = 500_000  # bytes que salen juntos: lo que lleven de una partición cabe en una petición
 _MENSAJES = 9_000  # y cuántos mensajes
 _SOBRECARGA = 64  # bytes que ocupa un mensaje además de los suyos
@@ -100,9 +101,7 @@ class Publicador:
                 hasta_s = time.monotonic() + 1
             self._sacar_tanda(lotes)
             lotes = [lote for lote in lotes if not lote.terminado]
-        if self._productor is not None:
-            self._productor.purge()
-            self._productor.flush(0.2)
+        self._dejar_el_productor()
         for lote in lotes:
             lote.fallar(BrokerCerrado("El broker Kafka se cerró con el lote por publicar"))
 
@@ -126,6 +125,17 @@ class Publicador:
                     lote.fallar(error)
         if self._productor is not None:
             self._productor.flush(_SONDEO_S)
+        if any(lote.fatal for lote in lotes):  # ya no sirve; el próximo lote estrena otro
+            self._dejar_el_productor()
+            for lote in lotes:
+                lote.soltar()
+
+    def _dejar_el_productor(self) -> None:
+        """Lo que tuviera en vuelo falla."""
+        productor, self._productor = self._productor, None
+        if productor is not None:
+            productor.purge()
+            productor.flush(_DESPEDIDA_S)
 
     def _producir(self, lote: _Lote, tanda: _Tanda) -> None:
         if tanda.llena or not lote.empezar():
@@ -138,7 +148,7 @@ class Publicador:
                 produce(topico, cuerpo, clave, particion, acuse, headers=propias)
                 cuantos += 1
         except KafkaException as error:
-            self._si_es_fatal(error.args[0])
+            lote.fatal = error.args[0].fatal()
             raise self._cliente.como_nuestro(error) from error
         finally:
             lote.producidos += cuantos
@@ -207,12 +217,7 @@ class Publicador:
                 self._productor.list_topics(timeout=PLAZO_S)
         return self._productor
 
-    def _si_es_fatal(self, error: KafkaError) -> None:
-        if error.fatal():
-            self._productor = None  # ya no sirve; el próximo lote estrena otro
-
     def _como_nuestro(self, error: KafkaError, rechazado: Any, mensajes: Sequence[Mensaje]) -> ErrorBroker:
-        self._si_es_fatal(error)
         if error.code() in _MAL_TOPICO:
             self._cliente.olvidar(rechazado.topic())
         if error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.TOPIC_EXCEPTION):
@@ -254,13 +259,14 @@ class _Lote:
     `empezar` en adelante es cosa de un solo hilo.
     """
 
-    __slots__ = ("_abrir", "_fallo", "en_vuelo", "hecho", "producidos", "salidas", "topicos")
+    __slots__ = ("_abrir", "_fallo", "en_vuelo", "fatal", "hecho", "producidos", "salidas", "topicos")
 
     def __init__(self, topicos: Set[str], abrir: Callable[[], list[_Salida]]) -> None:
         self.topicos = topicos
         self.hecho: Future[tuple[KafkaError, Any] | None] = Future()
         self.salidas: list[_Salida] = []
         self.producidos = self.en_vuelo = 0
+        self.fatal = False  # el productor que lo llevaba ya no sirve
         self._abrir = abrir
         self._fallo: tuple[KafkaError, Any] | None = None
 
@@ -276,11 +282,20 @@ class _Lote:
 
     def fallar(self, error: Exception) -> None:
         if not self.hecho.done():
-            self.hecho.set_exception(error)
+            with contextlib.suppress(InvalidStateError):  # justo ahora dejó de esperarse
+                self.hecho.set_exception(error)
+
+    def soltar(self) -> None:
+        """El productor que lo llevaba se fue, y de lo que tuviera en vuelo ya no se sabrá."""
+        self.fatal = False
+        if self.en_vuelo:
+            self.en_vuelo = 0
+            self.fallar(BrokerNoDisponible("Kafka no acusó el lote: su productor dejó de servir"))
 
     def acuse(self, error: KafkaError | None, mensaje: Any) -> None:
         if error is not None:
             self._fallo = self._fallo or (error, mensaje)
+            self.fatal = self.fatal or error.fatal()
         self.en_vuelo -= 1
         if not self.en_vuelo and not self.hecho.done() and (self._fallo or self.producidos == len(self.salidas)):
             self.hecho.set_result(self._fallo)

@@ -7,8 +7,10 @@ import base64
 import json
 import ssl
 import urllib.request
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
+from urllib.error import HTTPError
 
 import structlog
 
@@ -48,6 +50,21 @@ def pedir(direccion: Direccion, metodo: str, ruta: str, cuerpo: Any = None) -> A
     with urllib.request.urlopen(peticion, timeout=_PLAZO_S, context=tls) as respuesta:  # noqa: S310
         texto = respuesta.read()
     return json.loads(texto) if texto else None
+
+
+def crear_topico(direccion: Direccion, topico: str) -> None:
+    """Lo crea con las particiones que diga la URL; si ya está, nada. Lanza lo mismo que `pedir`.
+
+    `topico` es una ruta: `persistent/<inquilino>/<espacio>/<nombre>`.
+    """
+    try:
+        if direccion.particiones > 1:
+            pedir(direccion, "PUT", f"{topico}/partitions", direccion.particiones)
+        else:
+            pedir(direccion, "PUT", topico)
+    except HTTPError as error:
+        if error.code != HTTPStatus.CONFLICT:
+            raise
 
 
 def _acceso(direccion: Direccion) -> dict[str, str]:

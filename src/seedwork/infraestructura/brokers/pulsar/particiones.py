@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from http.client import HTTPException
-from urllib.error import HTTPError
 
 import structlog
 
-from seedwork.infraestructura.brokers.pulsar.administracion import pedir
+from seedwork.infraestructura.brokers.pulsar.administracion import crear_topico
 from seedwork.infraestructura.brokers.pulsar.cliente import Cliente
 
 _log = structlog.get_logger(__name__)
 
-_YA_EXISTE = 409
 _SIN_ADMINISTRACION_S = 60.0  # cuánto se tarda en volver a probar si atiende
 
 
@@ -57,12 +55,9 @@ class Particiones:
         if time.monotonic() < self._sin_administracion_hasta_s:
             return False
         direccion = self._cliente.direccion
-        ruta = f"{topico.replace('://', '/')}/partitions"
         try:
-            await asyncio.to_thread(pedir, direccion, "PUT", ruta, direccion.particiones)
+            await asyncio.to_thread(crear_topico, direccion, topico.replace("://", "/"))
         except (OSError, HTTPException, ValueError) as error:
-            if isinstance(error, HTTPError) and error.code == _YA_EXISTE:
-                return True
             self._sin_administracion_hasta_s = time.monotonic() + _SIN_ADMINISTRACION_S
             if not self._advertido:
                 self._advertido = True

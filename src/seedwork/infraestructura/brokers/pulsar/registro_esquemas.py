@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
@@ -19,7 +19,7 @@ from fastavro.schema import SchemaParseException
 from pulsar.schema import AvroSchema
 
 from seedwork.infraestructura.brokers import BrokerNoDisponible, ErrorBroker, EsquemaRechazado
-from seedwork.infraestructura.brokers.pulsar.administracion import pedir
+from seedwork.infraestructura.brokers.pulsar.administracion import crear_topico, pedir
 from seedwork.infraestructura.brokers.pulsar.cliente import Cliente
 from seedwork.infraestructura.compatibilidad import por_que_no_lee
 from seedwork.infraestructura.esquemas import huella_de
@@ -80,25 +80,23 @@ class RegistroPulsar:
         try:
             vigente = self._pedir("GET", estrategia)
         except _NoExiste:
-            self._crear(ruta)  # la política es de un tópico que exista
+            with self._traduciendo(f"crear {ruta}"):  # la política es de un tópico que exista
+                crear_topico(self._cliente.direccion, f"persistent/{ruta}")
             vigente = None
         if vigente != ESTRATEGIA:
             self._pedir("PUT", estrategia, ESTRATEGIA)
 
-    def _crear(self, ruta: str) -> None:
-        particiones = self._cliente.direccion.particiones
-        with suppress(_YaExiste):  # entretanto lo creó otro
-            if particiones > 1:
-                self._pedir("PUT", f"persistent/{ruta}/partitions", particiones)
-            else:
-                self._pedir("PUT", f"persistent/{ruta}")
-
     def _pedir(self, metodo: str, ruta: str, cuerpo: Any = None) -> Any:
+        with self._traduciendo(f"{metodo} {ruta}"):
+            return pedir(self._cliente.direccion, metodo, ruta, cuerpo)
+
+    @contextmanager
+    def _traduciendo(self, peticion: str) -> Iterator[None]:
         admin = self._cliente.direccion.admin
         try:
-            return pedir(self._cliente.direccion, metodo, ruta, cuerpo)
+            yield
         except HTTPError as error:
-            frase = f"{admin} responde {error.code} a {metodo} {ruta}: {error.reason}"
+            frase = f"{admin} responde {error.code} a {peticion}: {error.reason}"
             if error.code >= 500:
                 raise BrokerNoDisponible(frase) from error
             raise _DE_CODIGO.get(error.code, ErrorBroker)(frase) from error
@@ -121,11 +119,7 @@ class _NoExiste(ErrorBroker):
     """El namespace o el tópico no existen."""
 
 
-class _YaExiste(EsquemaRechazado):
-    """Choca con lo que hay: un tópico, o un esquema incompatible."""
-
-
-_DE_CODIGO: dict[int, type[ErrorBroker]] = {404: _NoExiste, 409: _YaExiste, 422: EsquemaRechazado}
+_DE_CODIGO: dict[int, type[ErrorBroker]] = {404: _NoExiste, 409: EsquemaRechazado, 422: EsquemaRechazado}
 
 
 def _choque(avro: dict[str, Any], previa: Mapping[str, Any]) -> str | None:

@@ -6,14 +6,12 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pulsar
 import pytest
 from structlog.testing import capture_logs
 from tests.contratos.banco import Banco, cuerpos, mensajes, nada, tomar
-from tests.contratos.banco_pulsar import pulsar as banco_pulsar
 
 from seedwork.infraestructura.brokers import BrokerNoDisponible, Suscripcion
 from seedwork.infraestructura.brokers.pulsar import atencion
@@ -25,25 +23,6 @@ from seedwork.infraestructura.brokers.pulsar.direccion import Direccion, leer_ur
 from seedwork.infraestructura.brokers.pulsar.formato import a_pulsar
 
 PLAZO_S = 15.0
-
-
-@pytest.fixture
-async def banco(tmp_path: object) -> AsyncIterator[Banco]:
-    banco = banco_pulsar(tmp_path)  # type: ignore[arg-type]
-    yield banco
-    await banco.cerrar()
-
-
-@pytest.fixture
-def direccion(banco: Banco) -> Direccion:
-    return leer_url(banco.url)
-
-
-@pytest.fixture
-def ajeno(direccion: Direccion) -> Iterator[pulsar.Client]:
-    cliente = pulsar.Client(direccion.servicio, logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
-    yield cliente
-    cliente.close()
 
 
 def _carriles(suscripcion: Suscripcion) -> set[int]:

@@ -8,13 +8,12 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pulsar
 import pytest
 from tests.contratos.banco import Banco, cuerpos, mensajes, tomar
-from tests.contratos.banco_pulsar import pulsar as banco_pulsar
 from tests.procesos import RAIZ, Proceso
 
 from seedwork.infraestructura.brokers import BrokerCerrado, BrokerNoDisponible, Mensaje, URLBrokerInvalida, conectar
@@ -22,21 +21,6 @@ from seedwork.infraestructura.brokers.pulsar import estado
 from seedwork.infraestructura.brokers.pulsar import letras as letras_pulsar
 from seedwork.infraestructura.brokers.pulsar.cliente import PLAZO_CIERRE_S
 from seedwork.infraestructura.brokers.pulsar.direccion import leer_url
-
-
-@pytest.fixture
-async def banco(tmp_path: object) -> AsyncIterator[Banco]:
-    banco = banco_pulsar(tmp_path)  # type: ignore[arg-type]
-    yield banco
-    await banco.cerrar()
-
-
-@pytest.fixture
-def ajeno(banco: Banco) -> object:
-    """Un cliente de Pulsar cualquiera."""
-    cliente = pulsar.Client(banco.url.partition("?")[0], logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
-    yield cliente
-    cliente.close()
 
 
 @pytest.mark.parametrize(

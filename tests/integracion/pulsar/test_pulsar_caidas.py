@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from tests.contratos.banco import PLAZO_S, cuerpos, mensajes, tomar
 from tests.contratos.banco_pulsar import url_de_pulsar
-from tests.integracion.pulsar_privado import PulsarPrivado, token
+from tests.integracion.pulsar.privado import PulsarPrivado, token
 
 from seedwork.infraestructura.brokers import Broker, BrokerNoDisponible, ErrorBroker, Mensaje, Suscripcion, conectar
 

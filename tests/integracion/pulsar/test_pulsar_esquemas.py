@@ -17,7 +17,7 @@ import pulsar
 import pytest
 from click.testing import CliRunner, Result
 from pulsar.schema import AvroSchema
-from tests.integracion.pulsar_espacio import REVISIONES, TOPICO, Espacio, creada
+from tests.integracion.pulsar.espacio import REVISIONES, TOPICO, Espacio, creada
 from tests.servidores import instalar
 from tests.servidores.pulsar import distribucion
 
