@@ -41,14 +41,13 @@ _EN_ORDEN: ColumnElement[int] = literal_column("outbox.secuencia + 0")  # sólo 
 def leer(conexion: Connection, carriles: Sequence[int], maximo: int, salvo: Sequence[int] = ()) -> Sequence[Fila]:
     """Hasta `maximo` filas publicables de esos carriles, en orden, salvo las de esas secuencias."""
     publicables = _leer(conexion.dialect.name, aparte=bool(salvo))
-    return conexion.execute(publicables, {"carriles": carriles, "maximo": maximo, **_secuencias(salvo)}).all()
+    return conexion.execute(publicables, {"carriles": carriles, "maximo": maximo, "secuencias": list(salvo)}).all()
 
 
 def marcar(conexion: Connection, secuencias: Sequence[int], dueno: str) -> None:
     """Deja por publicadas esas filas, si siguen en carriles de `dueno`."""
-    conexion.execute(
-        _marcar(conexion.dialect.name), {"ahora_ms": ahora_ms(), "dueno": dueno, **_secuencias(secuencias)}
-    )
+    datos = {"ahora_ms": ahora_ms(), "dueno": dueno, "secuencias": list(secuencias)}
+    conexion.execute(_marcar(conexion.dialect.name), datos)
 
 
 def estacionar(conexion: Connection, id: str, motivo: str) -> None:
@@ -95,10 +94,6 @@ def _publicable() -> ColumnElement[bool]:
         delante.c.secuencia < outbox.c.secuencia,
     )
     return and_(outbox.c.publicado_ms.is_(None), outbox.c.motivo.is_(None), ~retenido)
-
-
-def _secuencias(secuencias: Sequence[int]) -> dict[str, Sequence[int]]:
-    return {"secuencias": list(secuencias)} if secuencias else {}
 
 
 def _es_una_de(dialecto: str) -> ColumnElement[bool]:

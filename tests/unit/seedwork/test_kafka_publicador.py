@@ -103,12 +103,18 @@ def _lote(topico: str, *cuerpos: bytes) -> list[Mensaje]:
     return [Mensaje(topico=topico, cuerpo=cuerpo, clave="k") for cuerpo in cuerpos]
 
 
+async def _sin_acuse(quien: Publicador, productor: Productor, cuerpo: bytes) -> asyncio.Task[None]:
+    """Lo publica en `a`, que queda sin acusar lo que se le dé."""
+    productor.atascados = {"a"}
+    publicacion = asyncio.create_task(quien.publicar(_lote("a", cuerpo)))
+    await asyncio.sleep(0.05)
+    return publicacion
+
+
 async def test_mientras_un_topico_espera_su_acuse_lo_suyo_no_sale_y_lo_de_los_demas_si(
     quien: Publicador, productor: Productor
 ) -> None:
-    productor.atascados = {"a"}
-    primero = asyncio.create_task(quien.publicar(_lote("a", b"1")))
-    await asyncio.sleep(0.05)
+    primero = await _sin_acuse(quien, productor, b"1")
     segundo = asyncio.create_task(quien.publicar(_lote("a", b"2") + _lote("b", b"3")))
     async with asyncio.timeout(2):
         await quien.publicar(_lote("b", b"4"))
@@ -138,9 +144,7 @@ async def test_lo_que_no_cabe_en_una_tanda_espera_a_que_se_acuse_la_anterior(
 async def test_varios_lotes_que_esperaban_salen_juntos_hasta_llenar_la_tanda(
     quien: Publicador, productor: Productor
 ) -> None:
-    productor.atascados = {"a"}
-    primero = asyncio.create_task(quien.publicar(_lote("a", b"")))
-    await asyncio.sleep(0.05)
+    primero = await _sin_acuse(quien, productor, b"")
     cuerpos = [bytes(publicador._TANDA // 4)] * 5
     esperan = [asyncio.create_task(quien.publicar(_lote("a", cuerpo))) for cuerpo in cuerpos]
     await asyncio.sleep(0.05)
@@ -164,9 +168,7 @@ async def test_si_falla_una_tanda_lo_que_queda_del_lote_no_sale(quien: Publicado
 async def test_si_el_productor_deja_de_servir_falla_lo_que_llevaba_y_lo_siguiente_sale_por_otro(
     quien: Publicador, productor: Productor
 ) -> None:
-    productor.atascados = {"a"}
-    llevaba = asyncio.create_task(quien.publicar(_lote("a", b"1")))
-    await asyncio.sleep(0.05)
+    llevaba = await _sin_acuse(quien, productor, b"1")
     productor.rechaza, productor.fatal = {b"malo"}, True
     async with asyncio.timeout(3):
         fallos = await asyncio.gather(quien.publicar(_lote("b", b"malo")), llevaba, return_exceptions=True)
@@ -178,9 +180,7 @@ async def test_si_el_productor_deja_de_servir_falla_lo_que_llevaba_y_lo_siguient
 
 
 async def test_quien_deja_de_esperar_antes_de_su_turno_no_publica(quien: Publicador, productor: Productor) -> None:
-    productor.atascados = {"a"}
-    primero = asyncio.create_task(quien.publicar(_lote("a", b"1")))
-    await asyncio.sleep(0.05)
+    primero = await _sin_acuse(quien, productor, b"1")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await quien.publicar(_lote("a", b"2"))
