@@ -10,6 +10,8 @@ from typing import Any
 import pulsar
 import structlog
 
+from seedwork.infraestructura.brokers.pulsar.formato import id_de
+
 _log = structlog.get_logger(__name__)
 
 _ESPERA_S = 1.0
@@ -20,6 +22,9 @@ class Grifo:
     """Entrega en el event loop lo que va llegando, en orden, mientras esté abierto.
 
     Vaciar lo ya recibido no bloquea y se hace en el loop; se espera sin ningún hilo, con lo que usa `pulsar.asyncio`.
+
+    Un mensaje que el cliente recibe mientras se le pide esperar puede quedar en su cola, y la espera dar el que le
+    sigue, cuando llegue: decide a dónde va antes de dejarlo allí (`ConsumerImpl::executeNotifyCallback`, 3.x).
     """
 
     def __init__(
@@ -34,6 +39,7 @@ class Grifo:
         self._nombre = nombre
         self._abierto = asyncio.Event()
         self._abierto.set()
+        self._espera: asyncio.Future[pulsar.Message] | None = None
         self._tarea = asyncio.create_task(self._correr())
 
     def abrir(self) -> None:
@@ -46,12 +52,14 @@ class Grifo:
     async def cerrar(self) -> None:
         self._tarea.cancel()
         await asyncio.gather(self._tarea, return_exceptions=True)
+        if self._espera is not None:
+            self._espera.cancel()  # lo que llegue sigue sin confirmar
 
     async def _correr(self) -> None:
         while True:
             await self._abierto.wait()
             try:
-                lote = self._vaciar() or [await self._esperar()]
+                lote = (self._espera is None and self._vaciar()) or await self._esperar()
             except pulsar.AlreadyClosed:
                 return  # lo cerró este mismo programa: no volverá
             except pulsar.PulsarException as error:
@@ -61,20 +69,34 @@ class Grifo:
             self._llega(lote)
             await asyncio.sleep(0)
 
-    def _vaciar(self) -> list[pulsar.Message]:
+    def _vaciar(self, maximo: int = _LOTE) -> list[pulsar.Message]:
         lote: list[pulsar.Message] = []
         with suppress(pulsar.Timeout):
-            while len(lote) < _LOTE:
+            while len(lote) < maximo:
                 lote.append(self._recibir(0))
         return lote
 
-    async def _esperar(self) -> pulsar.Message:
+    async def _esperar(self) -> list[pulsar.Message]:
+        """Lo que dé la espera, con lo que la siga; o lo que quedó en la cola, si no llega nada más."""
+        self._espera = espera = self._espera or self._pedida()
+        en_cola: list[pulsar.Message] = []
+        while not (await asyncio.wait([espera], timeout=_ESPERA_S))[0]:
+            if en_cola:  # se sacó hace una espera entera: lo que fuera por delante ya habría llegado
+                return en_cola
+            en_cola = self._vaciar(1)
+        self._espera = None
+        llegado = espera.result()
+        en_cola += self._vaciar()
+        en_cola.insert(1 if en_cola and _precede(en_cola[0], llegado) else 0, llegado)
+        return en_cola
+
+    def _pedida(self) -> asyncio.Future[pulsar.Message]:
         loop = asyncio.get_running_loop()
         espera: asyncio.Future[pulsar.Message] = loop.create_future()
 
         def cumplir(resultado: Any, recibido: Any) -> None:
             if espera.done():
-                return  # se cerró el grifo: lo que llegó sigue sin confirmar
+                return  # se cerró el grifo
             if resultado == pulsar.Result.Ok:
                 espera.set_result(pulsar.Message._wrap(recibido))
             else:
@@ -85,7 +107,12 @@ class Grifo:
                 loop.call_soon_threadsafe(cumplir, resultado, recibido)
 
         self._pedir(llega)
-        return await espera
+        return espera
+
+
+def _precede(uno: pulsar.Message, otro: pulsar.Message) -> bool:
+    suyo, ajeno = id_de(uno), id_de(otro)
+    return suyo.topico == ajeno.topico and suyo < ajeno
 
 
 _FALLOS: dict[Any, type[Exception]] = {pulsar.Result.AlreadyClosed: pulsar.AlreadyClosed}
