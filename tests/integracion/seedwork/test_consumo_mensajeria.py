@@ -90,8 +90,8 @@ async def llegan(broker: Broker, topico: str, cuantos: int) -> list[Mensaje]:
     return recibidos
 
 
-def evento(nombre: str, datos: Any, id: str | None = None) -> Mensaje:
-    return codificar_evento(nombre, datos, servicio="prueba", id=id)
+def evento(nombre: str, datos: Any, id: str | None = None, clave: str | None = None) -> Mensaje:
+    return codificar_evento(nombre, datos, servicio="prueba", id=id, clave=clave)
 
 
 def con_tabla(mensajeria: Mensajeria) -> None:
@@ -113,9 +113,10 @@ def apuntar(db: Session, id: int) -> None:
 # --- con base -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("clave", [None, "p"], ids=["a la vez", "en orden"])
 @pytest.mark.parametrize("asincrono", [False, True])
 async def test_lo_entregado_dos_veces_tiene_un_solo_efecto_y_publica_una_sola_vez(
-    url: str, base: str, broker: Broker, asincrono: bool
+    url: str, base: str, broker: Broker, asincrono: bool, clave: str | None
 ) -> None:
     mensajeria = Mensajeria(url, base_datos=base, servicio="s")
     llamadas: list[int] = []
@@ -129,15 +130,16 @@ async def test_lo_entregado_dos_veces_tiene_un_solo_efecto_y_publica_una_sola_ve
         return atender(pedido, db)
 
     mensajeria.on_event("pedido")(atender_async if asincrono else atender)
-    repetido = evento("pedido", {"id": 1}, id="fijo")
+    repetido = evento("pedido", {"id": 1}, id="fijo", clave=clave)
     async with mensajeria:
         con_tabla(mensajeria)
-        await broker.publicar([repetido, repetido, evento("pedido", {"id": 2}), repetido])
+        await broker.publicar([repetido, repetido, evento("pedido", {"id": 2}, clave=clave), repetido])
         hechos = await llegan(broker, "hecho", 2)
         await asyncio.sleep(0.1)
         assert efectos(mensajeria) == [1, 2]
 
-    assert [decodificar(m, Pedido).id for m in hechos] == [1, 2]
+    ids = [decodificar(m, Pedido).id for m in hechos]
+    assert (ids if clave else sorted(ids)) == [1, 2]  # sin clave no hay orden prometido
     assert [(m.clave, m.cabeceras["source"]) for m in hechos] == [("k", "s")] * 2
     assert sorted(llamadas) == [1, 2]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +39,9 @@ from seedwork.dominio.excepciones import NoEncontrado
 from seedwork.infraestructura.inquilinos import en_nombre_de
 from seedwork.infraestructura.sagas.definiciones import DefinicionAusente
 from seedwork.infraestructura.sagas.registro import SagasSQLAlchemy
-from seedwork.infraestructura.sagas.temporizador import Temporizador
+from seedwork.infraestructura.sagas.temporizador import ARRANQUE_S, Temporizador
 from seedwork.infraestructura.sistema import Sistema
-from seedwork.infraestructura.tablas import outbox, sagas
+from seedwork.infraestructura.tablas import outbox, sagas, sagas_diario
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def vencidas(sistema: Sistema) -> None:
     """Como si todos los plazos en curso hubieran pasado ya."""
     assert sistema.motor is not None
     with sistema.motor.begin() as conexion:
-        conexion.execute(update(sagas).where(sagas.c.vence_ms.is_not(None)).values(vence_ms=1))
+        conexion.execute(update(sagas).where(sagas.c.vence_ms.is_not(None)).values(vence_ms=1, actualizada_ms=0))
 
 
 @EN_AMBAS
@@ -211,6 +213,98 @@ def test_la_que_no_se_puede_mover_se_aparta_sin_retener_a_las_demas(base: str) -
     assert ver(sistema, "malo").saga.estado == "EN_CURSO"
     assert ver(sistema, "malo").saga.vence is not None
     sistema.cerrar()
+
+
+def hace(sistema: Sistema, segundos: float) -> None:
+    """Como si todo lo que hay hubiera pasado esos segundos antes, y el plazo de `a` hubiera vencido."""
+    assert sistema.motor is not None
+    ms = round(segundos * 1000)
+    with sistema.motor.begin() as conexion:
+        conexion.execute(update(sagas_diario).values(fecha_ms=sagas_diario.c.fecha_ms - ms))
+        conexion.execute(update(sagas).values(actualizada_ms=sagas.c.actualizada_ms - ms))
+        conexion.execute(update(sagas).where(sagas.c.clave == "a").values(vence_ms=1))
+
+
+@EN_AMBAS
+def test_un_plazo_no_vence_mientras_los_demas_tardan_lo_mismo(sistema: Sistema) -> None:
+    llega(sistema, ViajePedido(id_viaje="a", monto=1), ViajePedido(id_viaje="b", monto=1))
+    hace(sistema, 40)
+    llega(sistema, Pagado(id_viaje="b"))
+    temporizador = Temporizador(sistema)
+    assert [temporizador.vuelta(), temporizador.vuelta()] == [1, 0]
+    assert mandados(sistema, "a") == ["Pagar"]
+    falta = ver(sistema, "a").saga.vence - datetime.now(UTC)  # type: ignore[operator]
+    assert 3 < falta.total_seconds() <= 5  # se mira otra vez enseguida: los demás pueden dejar de tardar
+
+    hace(sistema, 20)
+    temporizador.vuelta()
+    assert mandados(sistema, "a") == ["Pagar"]
+    llega(sistema, Pagado(id_viaje="a"))
+    assert mandados(sistema, "a") == ["Pagar", "Reservar"]
+
+
+@EN_AMBAS
+@pytest.mark.parametrize(("pago", "despues_s"), [(40, 29), (20, 10)], ids=["hace mucho", "más deprisa"])
+def test_un_plazo_vence_si_los_demas_ya_no_tardan_tanto(sistema: Sistema, pago: float, despues_s: float) -> None:
+    llega(sistema, ViajePedido(id_viaje="a", monto=1), ViajePedido(id_viaje="b", monto=1))
+    hace(sistema, pago)
+    llega(sistema, Pagado(id_viaje="b"))
+    hace(sistema, despues_s)
+    temporizador = Temporizador(sistema)
+    temporizador.vuelta()
+    assert mandados(sistema, "a") == ["Pagar"]
+    hace(sistema, despues_s + 1)
+    temporizador.vuelta()
+    assert mandados(sistema, "a") == ["Pagar", "DevolverPago"]
+
+
+@EN_AMBAS
+def test_lo_que_tarda_otro_paso_no_alarga_ningun_plazo(sistema: Sistema) -> None:
+    llega(sistema, ViajePedido(id_viaje="b", monto=1), Pagado(id_viaje="b"))
+    hace(sistema, 40)
+    llega(sistema, ViajePedido(id_viaje="a", monto=1), Reservado(id_viaje="b"))
+    hace(sistema, 1)
+    Temporizador(sistema).vuelta()
+    assert mandados(sistema, "a") == ["Pagar", "DevolverPago"]
+
+
+@EN_AMBAS
+def test_lo_que_respondio_tarde_tambien_dice_cuanto_se_tarda(sistema: Sistema) -> None:
+    llega(sistema, ViajePedido(id_viaje="a", monto=1))
+    hace(sistema, 40)
+    Temporizador(sistema).vuelta()
+    llega(sistema, ViajePedido(id_viaje="b", monto=1))
+    llega(sistema, Pagado(id_viaje="a"))
+    with sistema.motor.begin() as conexion:  # type: ignore[union-attr]
+        conexion.execute(update(sagas).where(sagas.c.clave == "b").values(vence_ms=1))
+    Temporizador(sistema).vuelta()
+    assert mandados(sistema, "b") == ["Pagar"]
+
+
+@EN_AMBAS
+def test_una_compensacion_no_se_repite_mientras_las_demas_tardan_lo_mismo(sistema: Sistema) -> None:
+    for id in ("a", "b"):
+        llega(sistema, ViajePedido(id_viaje=id, monto=1), Pagado(id_viaje=id), SinPlazas(id_viaje=id))
+    hace(sistema, 15)
+    llega(sistema, PagoDevuelto(id_viaje="b"))
+    Temporizador(sistema).vuelta()
+    assert mandados(sistema, "a") == ["Pagar", "Reservar", "DevolverPago"]
+    hace(sistema, 16)
+    Temporizador(sistema).vuelta()
+    assert mandados(sistema, "a") == ["Pagar", "Reservar", "DevolverPago", "DevolverPago"]
+
+
+async def test_al_arrancar_se_atiende_antes_lo_que_esperaba_que_los_plazos(sistema: Sistema) -> None:
+    llega(sistema, ViajePedido(id_viaje="a", monto=1))
+    vencidas(sistema)
+    temporizador = Temporizador(sistema)
+    corriendo = asyncio.create_task(temporizador.correr())
+    await asyncio.sleep(ARRANQUE_S / 2)
+    await asyncio.to_thread(llega, sistema, Pagado(id_viaje="a"))
+    await asyncio.sleep(ARRANQUE_S)
+    temporizador.parar()
+    await corriendo
+    assert mandados(sistema, "a") == ["Pagar", "Reservar"]
 
 
 @EN_AMBAS

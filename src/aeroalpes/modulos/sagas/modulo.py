@@ -21,6 +21,7 @@ from aeroalpes.modulos.sagas.aplicacion.comandos import (
 )
 from aeroalpes.modulos.sagas.aplicacion.reservar import RESERVAR, RESERVAR_V1
 from aeroalpes.modulos.sagas.infraestructura.consumidores import (
+    al_crearse_una_reserva,
     al_pasar_algo_a_la_reserva,
     al_pasar_algo_al_pago,
     al_responder_el_hotel,
@@ -69,6 +70,7 @@ SAGAS = Modulo(
         comandos_reserva.TOPICO: [comandos_reserva.AprobarReserva, comandos_reserva.CancelarReserva],
     },
     consumidores=[
+        al_crearse_una_reserva,
         al_pasar_algo_a_la_reserva,
         al_pasar_algo_al_pago,
         al_responder_las_aerolineas,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from seedwork.infraestructura.base_datos import de_lectura
 from seedwork.infraestructura.inquilinos import en_nombre_de
+from seedwork.infraestructura.sagas.demoras import esperas_ms
 from seedwork.infraestructura.sagas.registro import SagasSQLAlchemy
 from seedwork.infraestructura.schema.v1.mensajes import ahora_ms
 from seedwork.infraestructura.sistema import Sistema
@@ -18,9 +20,16 @@ from seedwork.infraestructura.tablas import sagas
 
 SONDEO_S = 0.5
 LOTE = 100
+ARRANQUE_S = 2.0  # lo que esperaba en el broker a que alguien volviera se atiende antes que los plazos
 _APLAZO_MS = 5000
 _PAUSA_S = 2.0
 _log = structlog.get_logger(__name__)
+_CUAL = ("inquilino", "saga", "clave", "vence_ms")
+_APLAZAR = (
+    update(sagas)
+    .where(*(sagas.c[nombre] == bindparam(f"de_{nombre}") for nombre in _CUAL))
+    .values(vence_ms=bindparam("hasta_ms"))
+)
 
 
 class Temporizador:
@@ -28,6 +37,8 @@ class Temporizador:
 
     Puede haber uno por trabajador: quien encuentra una saga tomada la deja, y la que ya se movió no vence otra vez. La
     que no se puede mover se registra y se aparta unos segundos, sin retener a las demás.
+
+    A la que espera lo que a otras se les está respondiendo tarde se la deja esperar más (`demoras.py`).
     """
 
     def __init__(self, sistema: Sistema) -> None:
@@ -36,6 +47,7 @@ class Temporizador:
 
     async def correr(self) -> None:
         """Mueve lo que venza hasta que alguien llame a `parar`; no termina por ningún error."""
+        await self._reposar(ARRANQUE_S)
         while not self._parado.is_set():
             try:
                 lleno = await asyncio.to_thread(self.vuelta) >= LOTE
@@ -43,11 +55,12 @@ class Temporizador:
             except Exception as error:  # noqa: BLE001 - los plazos siguen en la base
                 _log.warning("temporizador.fallo", error=str(error))
                 espera_s = _PAUSA_S
-            try:
-                async with asyncio.timeout(espera_s):
-                    await self._parado.wait()
-            except TimeoutError:
-                continue
+            await self._reposar(espera_s)
+
+    async def _reposar(self, espera_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(espera_s):
+                await self._parado.wait()
 
     def parar(self) -> None:
         """Termina la vuelta en curso y no empieza otra."""
@@ -55,15 +68,20 @@ class Temporizador:
 
     def vuelta(self) -> int:
         """Mueve un lote de las vencidas y dice cuántas encontró."""
-        vencidas = self._vencidas()
-        for vencida in vencidas:
+        vencidas, ahora = self._vencidas(), ahora_ms()
+        with self._leyendo() as conexion:
+            esperas = esperas_ms(conexion, self._sistema.sagas, vencidas, ahora)
+        self._aplazar((v, ahora + espera) for v, espera in zip(vencidas, esperas, strict=True) if espera > 0)
+        for vencida, espera in zip(vencidas, esperas, strict=True):
             if self._parado.is_set():
                 break
+            if espera > 0:
+                continue
             try:
                 self._mover(vencida)
             except Exception:  # noqa: BLE001 - una que no se puede mover no detiene a las demás
                 _log.exception("temporizador.saga_aplazada", saga=vencida.saga, clave=vencida.clave)
-                self._aplazar(vencida)
+                self._aplazar([(vencida, ahora_ms() + _APLAZO_MS)])
         return len(vencidas)
 
     def _mover(self, vencida: Row[Any]) -> None:
@@ -71,14 +89,22 @@ class Temporizador:
             self._sistema.en_transaccion(lambda t: t.ambito.get(SagasSQLAlchemy).vencer(vencida.saga, vencida.clave))
 
     def _vencidas(self) -> Sequence[Row[Any]]:
-        assert self._sistema.motor is not None  # noqa: S101 - sin base no hay sagas
-        columnas = sagas.c.inquilino, sagas.c.saga, sagas.c.clave, sagas.c.vence_ms
-        consulta = select(*columnas).where(sagas.c.vence_ms <= ahora_ms()).order_by(sagas.c.vence_ms).limit(LOTE)
-        with de_lectura(self._sistema.motor).connect() as conexion:
+        consulta = select(sagas).where(sagas.c.vence_ms <= ahora_ms()).order_by(sagas.c.vence_ms).limit(LOTE)
+        with self._leyendo() as conexion:
             return [*conexion.execute(consulta)]
 
-    def _aplazar(self, vencida: Row[Any]) -> None:
+    def _aplazar(self, hasta: Iterable[tuple[Row[Any], int]]) -> None:
+        filas = [
+            {**{f"de_{nombre}": getattr(vencida, nombre) for nombre in _CUAL}, "hasta_ms": hasta_ms}
+            for vencida, hasta_ms in hasta
+        ]
+        if filas:
+            assert self._sistema.motor is not None  # noqa: S101 - sin base no hay sagas
+            with self._sistema.motor.begin() as conexion:
+                conexion.execute(_APLAZAR, filas)
+
+    @contextmanager
+    def _leyendo(self) -> Iterator[Connection]:
         assert self._sistema.motor is not None  # noqa: S101 - sin base no hay sagas
-        suya = [sagas.c[nombre] == getattr(vencida, nombre) for nombre in ("inquilino", "saga", "clave", "vence_ms")]
-        with self._sistema.motor.begin() as conexion:
-            conexion.execute(update(sagas).where(*suya).values(vence_ms=ahora_ms() + _APLAZO_MS))
+        with de_lectura(self._sistema.motor).connect() as conexion:
+            yield conexion

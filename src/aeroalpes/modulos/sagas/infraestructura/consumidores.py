@@ -13,7 +13,7 @@ from aeroalpes.modulos.sagas.aplicacion import eventos
 from aeroalpes.modulos.vehiculos.infraestructura.schema.v1 import eventos as eventos_vehiculo
 from aeroalpes.modulos.vuelos.infraestructura.schema.v2 import eventos as eventos_reserva
 from seedwork.aplicacion.sagas.puerto import Sagas
-from seedwork.infraestructura.declaracion import message_handler
+from seedwork.infraestructura.declaracion import message_handler, on_event
 from seedwork.infraestructura.politica import Reintentos
 from seedwork.infraestructura.schema.v1.mensajes import EventoIntegracion
 
@@ -23,11 +23,31 @@ _POLITICA: dict[str, Any] = {
 }
 
 
-@message_handler(eventos_reserva.TOPICO, suscripcion="aeroalpes-sagas-reserva", **_POLITICA)
-def al_pasar_algo_a_la_reserva(mensaje: eventos_reserva.EventosReserva, sagas: Sagas) -> None:
+# Los nombres son los de CloudEvents; lo que no los trae se llama como su tópico.
+@on_event(
+    "ReservaCreada",
+    eventos_reserva.TOPICO,
+    topic=eventos_reserva.TOPICO,
+    suscripcion="aeroalpes-sagas-inicio",
+    **_POLITICA,
+)
+def al_crearse_una_reserva(mensaje: eventos_reserva.EventosReserva, sagas: Sagas) -> None:
+    """Con su propia suscripción: por muchas que empiecen a la vez, lo que ya está en marcha no espera detrás."""
     if mensaje.reserva_creada is not None:
         _contar(sagas, mensaje, _creada(mensaje.reserva_creada))
-    elif mensaje.reserva_pagada is not None:
+
+
+@on_event(
+    "ReservaPagada",
+    "ReservaAprobada",
+    "AprobacionFallida",
+    eventos_reserva.TOPICO,
+    topic=eventos_reserva.TOPICO,
+    suscripcion="aeroalpes-sagas-reserva",
+    **_POLITICA,
+)
+def al_pasar_algo_a_la_reserva(mensaje: eventos_reserva.EventosReserva, sagas: Sagas) -> None:
+    if mensaje.reserva_pagada is not None:
         _contar(sagas, mensaje, eventos.ReservaPagada(id_reserva=UUID(mensaje.reserva_pagada.id_reserva)))
     elif mensaje.reserva_aprobada is not None:
         _contar(sagas, mensaje, eventos.ReservaAprobada(id_reserva=UUID(mensaje.reserva_aprobada.id_reserva)))
@@ -35,7 +55,14 @@ def al_pasar_algo_a_la_reserva(mensaje: eventos_reserva.EventosReserva, sagas: S
         _contar(sagas, mensaje, eventos.AprobacionFallida(id_reserva=UUID(fallida.id_reserva), motivo=fallida.motivo))
 
 
-@message_handler(eventos_pago.TOPICO, suscripcion="aeroalpes-sagas-pago", **_POLITICA)
+@on_event(
+    "PagoRechazado",
+    "PagoRevertido",
+    eventos_pago.TOPICO,
+    topic=eventos_pago.TOPICO,
+    suscripcion="aeroalpes-sagas-pago",
+    **_POLITICA,
+)
 def al_pasar_algo_al_pago(mensaje: eventos_pago.EventosPago, sagas: Sagas) -> None:
     """Que se cobró no se oye aquí sino de vuelos: para aprobar una reserva, antes le ha de constar pagada."""
     if (rechazado := mensaje.pago_rechazado) is not None:
