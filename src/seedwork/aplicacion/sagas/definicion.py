@@ -33,8 +33,9 @@ class Paso:
 
     Sin respuesta en `plazo_s` segundos, o más si a otras sagas se les está respondiendo tarde, el paso pudo hacerse o
     no: se da por fallido y se compensa igual. Por eso un paso con plazo necesita compensación, y una compensación debe
-    poder repetirse y admitir que no hubiera nada que deshacer. `compensado` es el evento que la responde: si se da, se espera, insistiendo, antes de deshacer otro paso.
-    `si` lo hace opcional: nombra un dato de `inicia` o de un paso anterior, y cuando falta o está vacío se omite.
+    poder repetirse y admitir que no hubiera nada que deshacer. `compensado` es el evento que la responde: si se da, se
+    espera, insistiendo, antes de deshacer otro paso. `si` lo hace opcional: nombra un dato de `inicia` o de un
+    paso anterior, y cuando falta o está vacío se omite.
     """
 
     comando: type
