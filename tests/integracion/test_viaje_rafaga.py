@@ -15,7 +15,7 @@ from tests.integracion.espectador import Espectador, mirando
 from tests.procesos import hasta, puerto_libre
 
 CLIENTES, CADA_UNO = 4, 25
-PLAZO_S = 90.0
+PLAZO_S = 180.0
 APROBADA = ["ReservaCreada", "ReservaPagada", "ReservaAprobada"]
 NOTIFICACIONES = "sub-notificacion-eventos-reservas"
 
