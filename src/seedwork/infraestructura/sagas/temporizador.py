@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from seedwork.infraestructura.base_datos import de_lectura
 from seedwork.infraestructura.inquilinos import en_nombre_de
@@ -24,6 +24,7 @@ ARRANQUE_S = 2.0  # lo que esperaba en el broker a que alguien volviera se atien
 _APLAZO_MS = 5000
 _PAUSA_S = 2.0
 _log = structlog.get_logger(__name__)
+_VENCIDAS = select(sagas).where(sagas.c.vence_ms <= bindparam("ahora_ms")).order_by(sagas.c.vence_ms).limit(LOTE)
 _CUAL = ("inquilino", "saga", "clave", "vence_ms")
 _APLAZAR = (
     update(sagas)
@@ -68,8 +69,10 @@ class Temporizador:
 
     def vuelta(self) -> int:
         """Mueve un lote de las vencidas y dice cuántas encontró."""
-        vencidas, ahora = self._vencidas(), ahora_ms()
-        with self._leyendo() as conexion:
+        assert self._sistema.motor is not None  # noqa: S101 - sin base no hay sagas
+        ahora = ahora_ms()
+        with de_lectura(self._sistema.motor).connect() as conexion:
+            vencidas = conexion.execute(_VENCIDAS, {"ahora_ms": ahora}).all()
             esperas = esperas_ms(conexion, self._sistema.sagas, vencidas, ahora)
         self._aplazar((v, ahora + espera) for v, espera in zip(vencidas, esperas, strict=True) if espera > 0)
         for vencida, espera in zip(vencidas, esperas, strict=True):
@@ -88,11 +91,6 @@ class Temporizador:
         with en_nombre_de(schema=vencida.inquilino or None):
             self._sistema.en_transaccion(lambda t: t.ambito.get(SagasSQLAlchemy).vencer(vencida.saga, vencida.clave))
 
-    def _vencidas(self) -> Sequence[Row[Any]]:
-        consulta = select(sagas).where(sagas.c.vence_ms <= ahora_ms()).order_by(sagas.c.vence_ms).limit(LOTE)
-        with self._leyendo() as conexion:
-            return [*conexion.execute(consulta)]
-
     def _aplazar(self, hasta: Iterable[tuple[Row[Any], int]]) -> None:
         filas = [
             {**{f"de_{nombre}": getattr(vencida, nombre) for nombre in _CUAL}, "hasta_ms": hasta_ms}
@@ -102,9 +100,3 @@ class Temporizador:
             assert self._sistema.motor is not None  # noqa: S101 - sin base no hay sagas
             with self._sistema.motor.begin() as conexion:
                 conexion.execute(_APLAZAR, filas)
-
-    @contextmanager
-    def _leyendo(self) -> Iterator[Connection]:
-        assert self._sistema.motor is not None  # noqa: S101 - sin base no hay sagas
-        with de_lectura(self._sistema.motor).connect() as conexion:
-            yield conexion
