@@ -215,6 +215,13 @@ def test_la_que_no_se_puede_mover_se_aparta_sin_retener_a_las_demas(base: str) -
     sistema.cerrar()
 
 
+def vence(sistema: Sistema, id: str) -> None:
+    """Como si el plazo de esa hubiera pasado ya."""
+    assert sistema.motor is not None
+    with sistema.motor.begin() as conexion:
+        conexion.execute(update(sagas).where(sagas.c.clave == id).values(vence_ms=1))
+
+
 def hace(sistema: Sistema, segundos: float) -> None:
     """Como si todo lo que hay hubiera pasado esos segundos antes, y el plazo de `a` hubiera vencido."""
     assert sistema.motor is not None
@@ -222,7 +229,7 @@ def hace(sistema: Sistema, segundos: float) -> None:
     with sistema.motor.begin() as conexion:
         conexion.execute(update(sagas_diario).values(fecha_ms=sagas_diario.c.fecha_ms - ms))
         conexion.execute(update(sagas).values(actualizada_ms=sagas.c.actualizada_ms - ms))
-        conexion.execute(update(sagas).where(sagas.c.clave == "a").values(vence_ms=1))
+    vence(sistema, "a")
 
 
 @EN_AMBAS
@@ -275,8 +282,7 @@ def test_lo_que_respondio_tarde_tambien_dice_cuanto_se_tarda(sistema: Sistema) -
     Temporizador(sistema).vuelta()
     llega(sistema, ViajePedido(id_viaje="b", monto=1))
     llega(sistema, Pagado(id_viaje="a"))
-    with sistema.motor.begin() as conexion:  # type: ignore[union-attr]
-        conexion.execute(update(sagas).where(sagas.c.clave == "b").values(vence_ms=1))
+    vence(sistema, "b")
     Temporizador(sistema).vuelta()
     assert mandados(sistema, "b") == ["Pagar"]
 
@@ -313,8 +319,7 @@ def test_una_compensacion_que_nadie_responde_detiene_la_saga_a_la_vista_y_se_rea
     llega(sistema, SinPlazas(id_viaje="a"))
     temporizador = Temporizador(sistema)
     for _ in range(3):
-        with sistema.motor.begin() as conexion:  # type: ignore[union-attr]
-            conexion.execute(update(sagas).where(sagas.c.clave == "a").values(vence_ms=1))
+        vence(sistema, "a")
         temporizador.vuelta()
     detenidas = sistema.ejecutar(ListarSagas(estado=EstadoSaga.DETENIDA)).sagas
     assert [(saga.clave, saga.motivo) for saga in detenidas] == [("a", "SinPlazas")]

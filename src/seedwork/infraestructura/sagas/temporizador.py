@@ -24,8 +24,13 @@ ARRANQUE_S = 2.0  # lo que esperaba en el broker a que alguien volviera se atien
 _APLAZO_MS = 5000
 _PAUSA_S = 2.0
 _log = structlog.get_logger(__name__)
-_VENCIDAS = select(sagas).where(sagas.c.vence_ms <= bindparam("ahora_ms")).order_by(sagas.c.vence_ms).limit(LOTE)
 _CUAL = ("inquilino", "saga", "clave", "vence_ms")
+_VENCIDAS = (
+    select(*(sagas.c[nombre] for nombre in (*_CUAL, "definicion", "estado", "pasos", "actualizada_ms")))
+    .where(sagas.c.vence_ms <= bindparam("ahora_ms"))
+    .order_by(sagas.c.vence_ms)
+    .limit(LOTE)
+)
 _APLAZAR = (
     update(sagas)
     .where(*(sagas.c[nombre] == bindparam(f"de_{nombre}") for nombre in _CUAL))
@@ -74,12 +79,11 @@ class Temporizador:
         with de_lectura(self._sistema.motor).connect() as conexion:
             vencidas = conexion.execute(_VENCIDAS, {"ahora_ms": ahora}).all()
             esperas = esperas_ms(conexion, self._sistema.sagas, vencidas, ahora)
-        self._aplazar((v, ahora + espera) for v, espera in zip(vencidas, esperas, strict=True) if espera > 0)
-        for vencida, espera in zip(vencidas, esperas, strict=True):
+        miradas = list(zip(vencidas, esperas, strict=True))
+        self._aplazar((vencida, ahora + espera) for vencida, espera in miradas if espera > 0)
+        for vencida in [vencida for vencida, espera in miradas if espera <= 0]:
             if self._parado.is_set():
                 break
-            if espera > 0:
-                continue
             try:
                 self._mover(vencida)
             except Exception:  # noqa: BLE001 - una que no se puede mover no detiene a las demás

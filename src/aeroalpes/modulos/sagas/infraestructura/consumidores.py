@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -23,29 +24,19 @@ _POLITICA: dict[str, Any] = {
 }
 
 
-# Los nombres son los de CloudEvents; lo que no los trae se llama como su tópico.
-@on_event(
-    "ReservaCreada",
-    eventos_reserva.TOPICO,
-    topic=eventos_reserva.TOPICO,
-    suscripcion="aeroalpes-sagas-inicio",
-    **_POLITICA,
-)
+def _solo(topico: str, suscripcion: str, *nombres: str) -> Callable[[Callable[..., Any]], Any]:
+    """De ese tópico, sólo esos eventos, y lo que no diga cómo se llama."""
+    return on_event(*nombres, topico, topic=topico, suscripcion=suscripcion, **_POLITICA)
+
+
+@_solo(eventos_reserva.TOPICO, "aeroalpes-sagas-inicio", "ReservaCreada")
 def al_crearse_una_reserva(mensaje: eventos_reserva.EventosReserva, sagas: Sagas) -> None:
     """Con su propia suscripción: por muchas que empiecen a la vez, lo que ya está en marcha no espera detrás."""
     if mensaje.reserva_creada is not None:
         _contar(sagas, mensaje, _creada(mensaje.reserva_creada))
 
 
-@on_event(
-    "ReservaPagada",
-    "ReservaAprobada",
-    "AprobacionFallida",
-    eventos_reserva.TOPICO,
-    topic=eventos_reserva.TOPICO,
-    suscripcion="aeroalpes-sagas-reserva",
-    **_POLITICA,
-)
+@_solo(eventos_reserva.TOPICO, "aeroalpes-sagas-reserva", "ReservaPagada", "ReservaAprobada", "AprobacionFallida")
 def al_pasar_algo_a_la_reserva(mensaje: eventos_reserva.EventosReserva, sagas: Sagas) -> None:
     if mensaje.reserva_pagada is not None:
         _contar(sagas, mensaje, eventos.ReservaPagada(id_reserva=UUID(mensaje.reserva_pagada.id_reserva)))
@@ -55,14 +46,7 @@ def al_pasar_algo_a_la_reserva(mensaje: eventos_reserva.EventosReserva, sagas: S
         _contar(sagas, mensaje, eventos.AprobacionFallida(id_reserva=UUID(fallida.id_reserva), motivo=fallida.motivo))
 
 
-@on_event(
-    "PagoRechazado",
-    "PagoRevertido",
-    eventos_pago.TOPICO,
-    topic=eventos_pago.TOPICO,
-    suscripcion="aeroalpes-sagas-pago",
-    **_POLITICA,
-)
+@_solo(eventos_pago.TOPICO, "aeroalpes-sagas-pago", "PagoRechazado", "PagoRevertido")
 def al_pasar_algo_al_pago(mensaje: eventos_pago.EventosPago, sagas: Sagas) -> None:
     """Que se cobró no se oye aquí sino de vuelos: para aprobar una reserva, antes le ha de constar pagada."""
     if (rechazado := mensaje.pago_rechazado) is not None:
